@@ -1,0 +1,56 @@
+"""tamis: select the instruction-tuning data that trains a better model, and prove it.
+
+    import tamis
+    data = tamis.read("alpaca.json")
+    table = tamis.score(data, ["length", "mtld"])
+    picked = tamis.select(data, budget="5%", out="selected")
+
+Names load when they are first used: importing tamis costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    **dict.fromkeys(("read", "score", "select", "export", "inspect", "methods"), "tamis.api"),
+    **dict.fromkeys(("scorer", "selector", "method"), "tamis.spec"),
+    **dict.fromkeys(("Batch", "Budget", "Column", "Dataset", "Pool", "Selection"), "tamis.types"),
+    "Run": "tamis.run.session",
+    "UserError": "tamis.errors",
+}
+
+__all__ = [*_HOME, "__version__"]
+
+if TYPE_CHECKING:
+    from tamis.api import export as export
+    from tamis.api import inspect as inspect
+    from tamis.api import methods as methods
+    from tamis.api import read as read
+    from tamis.api import score as score
+    from tamis.api import select as select
+    from tamis.errors import UserError as UserError
+    from tamis.run.session import Run as Run
+    from tamis.spec import method as method
+    from tamis.spec import scorer as scorer
+    from tamis.spec import selector as selector
+    from tamis.types import Batch as Batch
+    from tamis.types import Budget as Budget
+    from tamis.types import Column as Column
+    from tamis.types import Dataset as Dataset
+    from tamis.types import Pool as Pool
+    from tamis.types import Selection as Selection
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'tamis' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

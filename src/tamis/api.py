@@ -1,0 +1,358 @@
+"""The verbs as typed functions: the command line is derived from their signatures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tamis.errors import UserError
+from tamis.notation import Reference, parse
+from tamis.registry import find, names, specs
+
+# What the verbs compute with loads when they run, so that --help is instant.
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tamis.run.session import Run
+    from tamis.spec import Spec
+    from tamis.types import Budget, Dataset, Pool, Selection
+
+Data = Any
+"""A path, several, `-` for standard input, a Hub name, a datasets.Dataset, dicts, or a Dataset."""
+
+
+def read(
+    source: Data,
+    *,
+    format: str = "auto",
+    fields: Mapping[str, str] | None = None,
+    split: str | None = None,
+    strict: bool = False,
+    rejects: str | None = None,
+) -> Dataset:
+    """Reads instruction data of any known format; rows that cannot be read are counted and kept.
+
+    Args:
+        source: files (JSON, JSON lines, CSV, Parquet, Arrow, .gz, .zst), `-`, or a Hub name
+        format: name of the format; `auto` looks at the content
+        fields: names of the columns where they are not the usual ones, as instruction=question
+        split: split of a Hub dataset
+        strict: stop at the first row that cannot be read
+        rejects: file that receives rows that cannot be read, with line and reason
+    """
+    from tamis.data.read import read as read_data
+    from tamis.types import Dataset
+
+    if isinstance(source, Dataset):
+        return source
+
+    return read_data(
+        source, format=format, fields=fields, split=split, strict=strict, rejects=rejects
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Rows with their score columns."""
+
+    pool: Pool
+    log: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def table(self) -> pa.Table:
+        """id, source, row, and for each column its value and its problem."""
+        import pyarrow as pa
+
+        data = self.pool.data.table
+        found = {"id": data["id"], "source": data["source"], "row": data["row"]}
+        for name, column in self.pool.columns.items():
+            found[name] = pa.chunked_array([column.values])
+            if column.problem.null_count < len(column):
+                found[f"{name} problem"] = pa.chunked_array([column.problem])
+        return pa.table(found)
+
+    def __getitem__(self, name: str) -> Any:
+        """A score column as a numpy array, NaN where there is no score."""
+        return self.pool.scores(str(parse(name)))
+
+
+def score(
+    data: Data,
+    *,
+    method: str | Sequence[str],
+    out: str | None = None,
+    target: Data | None = None,
+    run: Run | None = None,
+) -> Scores:
+    """Scores every row; what the store has is read, what is missing is computed and stored.
+
+    Args:
+        data: what `read` takes
+        method: one or more scorers, with parameters if need be: length, mtld(of=instruction)
+        out: file for the table, by its ending .parquet, .csv or .jsonl
+        target: data to compare with, for methods that need a target set
+        run: store, resources and progress to use
+    """
+    run = _with_target(run, target)
+    wanted = [method] if isinstance(method, str) else list(method)
+    pool = run.score(read(data), [str(parse(m)) for m in wanted])
+    scores = Scores(pool, tuple(run.log))
+    if out:
+        write_table(scores.table, Path(out))
+    return scores
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """A table to Parquet, CSV or JSON lines, by the file's ending."""
+    import polars as pl
+
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    writers = {
+        ".parquet": frame.write_parquet,
+        ".jsonl": frame.write_ndjson,
+        ".csv": frame.write_csv,
+    }
+    if path.suffix not in writers:
+        raise UserError(f"{path}: the ending must be one of {', '.join(writers)}")
+    nested = [n for n, t in frame.schema.items() if t.is_nested()]
+    if path.suffix == ".csv" and nested:
+        raise UserError(f"{nested[0]} holds a list a row, which CSV cannot: write .parquet")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writers[path.suffix](path)  # type: ignore[operator]
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A finished selection: the rows, how they came about, and where they were written."""
+
+    data: Dataset
+    selection: Selection
+    pool: Pool
+    manifest: Mapping[str, Any]
+    files: Sequence[Path] = field(default_factory=tuple)
+
+    def __len__(self) -> int:
+        return len(self.selection)
+
+    @property
+    def subset(self) -> Dataset:
+        """The selected rows in pick order."""
+        return self.data.take(self.selection.rows)
+
+
+def select(
+    data: Data,
+    *,
+    method: str = "default",
+    budget: str | int | float = "5%",
+    out: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    scores: Sequence[str] = (),
+    target: Data | None = None,
+    order: Literal["pick", "source"] = "pick",
+    run: Run | None = None,
+) -> Picked:
+    """Selects a subset under a budget and writes it in the form it was read.
+
+    Args:
+        data: what `read` takes
+        method: a method, a selector, or a scorer (its best rows); parameters in brackets
+        budget: 1000 (rows), 5% (of the rows read) or 200000tok (tokens, never exceeded)
+        out: folder for subset, selection.parquet, run.toml and manifest.json
+        params: parameters of the method, instead of brackets
+        scores: further scores to write beside each row
+        target: data to compare with, for methods that need a target set
+        order: rows of the subset in pick order, or as they stood in the source
+        run: store, resources and progress to use
+    """
+    from tamis.run import folder as run_folder
+    from tamis.types import Budget
+
+    run = _with_target(run, target)
+    limit = Budget.parse(budget)
+    written = parse(method)
+    reference = Reference(written.method, {**written.params, **(params or {})})
+    check(reference, run)
+    folder = run_folder.open_folder(out) if out else None
+    started = time.perf_counter()
+    dataset = read(data)
+    reading = time.perf_counter() - started
+    run.score(dataset, list(scores))
+    pool, selection = pick(dataset, reference, limit, run)
+    manifest = _manifest(dataset, selection, reference, limit, run)
+    files: list[Path] = []
+    if folder:
+        from tamis.data.write import write
+
+        files = write(dataset, selection.rows, folder, order=order)
+        files.append(run_folder.write_selection(folder, pool, selection))
+        config = _config(dataset, reference, limit, scores, order, target, run)
+        files.append(run_folder.write_config(folder, config))
+        manifest["seconds"] = {"read": reading, "total": time.perf_counter() - started}
+        files.append(run_folder.write_manifest(folder, manifest))
+    return Picked(dataset, selection, pool, manifest, files)
+
+
+def check(reference: Reference, run: Run) -> Spec:
+    """Finds the method and checks its parameters before anything is read or loaded."""
+    from tamis.run.plan import columns_of, resolve
+
+    spec = find(reference.method, kinds=("method", "select", "score"), allow_code=run.allow_code)
+    params = resolve(spec, reference)
+    for column in columns_of(spec, params):
+        inner = find(parse(column).method, kinds=("score",), allow_code=run.allow_code)
+        resolve(inner, parse(column))
+    if spec.targets and run.target is None:
+        raise UserError(f"{spec.name} compares with a target set: give one with --target FILE")
+    return spec
+
+
+def pick(data: Dataset, reference: Reference, budget: Budget, run: Run) -> tuple[Pool, Selection]:
+    """The selection of a method, a selector, or of a scorer's best rows; with the columns used."""
+    from tamis.run.plan import resolve
+
+    spec = check(reference, run)
+    limit = budget.of(len(data))
+    if spec.kind == "method":
+        selection: Selection = spec.function(run, data, limit, **resolve(spec, reference))
+    else:
+        if spec.kind == "score":
+            if spec.prefer == "none":
+                raise UserError(
+                    f"{spec.name} has no better end: select with --method top_k, bottom_k, "
+                    f"percentile_band or stratified, by={reference}"
+                )
+            by = "top_k" if spec.prefer == "high" else "bottom_k"
+            reference = Reference(by, {"by": str(reference)})
+        selection = run.select(data, str(reference), limit)
+    if len(selection) == 0:
+        raise UserError(_why_empty(selection, limit))
+    return run.columns(data), selection
+
+
+def _why_empty(selection: Selection, budget: Budget) -> str:
+    dropped = ", ".join(f"{len(rows)} {why}" for why, rows in selection.dropped.items())
+    return (
+        f"nothing was selected under the budget {budget}"
+        + (f"; dropped: {dropped}" if dropped else "")
+        + ("; the first pick has more tokens than that" if budget.tokens else "")
+    )
+
+
+def export(data: Data, *, to: str = "trl", out: str = "export", name: str = "subset") -> list[Path]:
+    """Writes data so that a trainer loads it directly.
+
+    Args:
+        data: what `read` takes: a run folder's subset, or any other data
+        to: trl, llamafactory, axolotl or messages
+        out: folder for the files
+        name: name of the dataset
+    """
+    import numpy as np
+
+    from tamis.data.export import export as export_data
+
+    dataset = read(data)
+    return list(export_data(dataset, np.arange(len(dataset)), Path(out), to=to, name=name))
+
+
+def inspect(data: Data, *, run: Run | None = None) -> dict[str, Any]:
+    """What a pool holds: sources, lengths, scripts, duplicates, problems, as tables by title."""
+    from tamis.overview import overview
+
+    return overview(read(data), _with_target(run, None))
+
+
+def demo(*, out: str = "tamis-demo", budget: str = "5%", run: Run | None = None) -> Picked:
+    """Selects from the sample in the package with the default method; needs no network.
+
+    Args:
+        out: folder for the subset
+        budget: how much to select
+    """
+    from importlib.resources import as_file, files
+
+    with as_file(files("tamis").joinpath("assets/sample/sample.jsonl")) as sample:
+        return select(str(sample), budget=budget, out=out, run=run)
+
+
+def methods(name: str | None = None, *, allow_code: bool = False) -> list[Spec]:
+    """Every registered method, or the one of that name.
+
+    Args:
+        name: a method
+        allow_code: permits a method from a file, ./file.py:function
+    """
+    return list(specs()) if name is None else [find(name, allow_code=allow_code)]
+
+
+def method_names(*kinds: str) -> list[str]:
+    """Names of the methods of these kinds; nothing is imported."""
+    return sorted(n for kind in kinds for n in names(kind))
+
+
+def _with_target(run: Run | None, target: Data | None) -> Run:
+    from tamis.run.session import Run
+
+    return (run or Run()).begin(read(target) if target is not None else None)
+
+
+def _manifest(
+    data: Dataset, selection: Selection, reference: Reference, budget: Budget, run: Run
+) -> dict[str, Any]:
+    """Everything needed to understand the run later."""
+    from tamis.run import folder as run_folder
+
+    return {
+        "method": str(reference),
+        "budget": str(budget),
+        "data": run_folder.describe_data(data),
+        "selected": len(selection),
+        "dropped": {reason: len(rows) for reason, rows in selection.dropped.items()},
+        "info": dict(selection.info),
+        "resources": {name: resource.id for name, resource in run.loaded.items()},
+        "target": run_folder.describe_data(run.target) if run.target else None,
+        "steps": list(run.log),
+        "versions": run_folder.versions(),
+    }
+
+
+def _config(
+    data: Dataset,
+    reference: Reference,
+    budget: Budget,
+    scores: Sequence[str],
+    order: str,
+    target: Data | None,
+    run: Run,
+) -> dict[str, Any]:
+    """The run as `run.toml` holds it: sections are verbs, keys are parameters."""
+    formats = {s.format for s in data.sources}
+    return {
+        "read": {
+            "source": [s.path for s in data.sources],
+            "format": data.sources[0].format
+            if len({s.format for s in data.sources}) == 1
+            else "auto",
+            "fingerprint": data.fingerprint,
+        },
+        "select": {
+            "method": reference.method,
+            "budget": str(budget),
+            "scores": list(scores),
+            "order": order,
+            "target": target if isinstance(target, str) else None,
+            "params": {k: v for k, v in reference.params.items()},
+        },
+        "run": {
+            "embedder": run.embedder if isinstance(run.embedder, str) else None,
+            "tokenizer": run.tokenizer if isinstance(run.tokenizer, str) else None,
+        },
+    }

@@ -1,0 +1,272 @@
+"""What each command does with its flags: call the verb, show the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tamis import api
+from tamis.cli import flags, show
+from tamis.errors import UserError
+from tamis.notation import Reference, parse, split_list
+
+if TYPE_CHECKING:
+    from tamis.run.session import Run
+    from tamis.spec import Spec
+    from tamis.types import Dataset
+
+Given = dict[str, Any]
+
+
+def _read(files: list[str], given: Mapping[str, Any]) -> Dataset:
+    """The dataset of the command's files; says how many rows could not be read."""
+    if not files:
+        raise UserError("no data: name a file, `-` for standard input, or a Hub dataset")
+    source = files[0] if len(files) == 1 else files
+    data = api.read(source, **flags.values_of(api.read, {**given, "source": None}))
+    rejected = sum(s.rejected for s in data.sources)
+    if rejected:
+        counts: dict[str, int] = {}
+        for part in data.sources:
+            for reason, count in dict(part.detail.get("reject_reasons", {})).items():
+                counts[reason] = counts.get(reason, 0) + count
+        top = "; ".join(f"{n:,} {reason}" for reason, n in list(counts.items())[:3])
+        where = f"written to {data.rejects}" if data.rejects else "keep them with --rejects FILE"
+        show.say(f"{rejected:,} of {rejected + len(data):,} rows could not be read ({top}); {where}")
+    return data
+
+
+@contextmanager
+def _running(given: Mapping[str, Any]) -> Iterator[Run]:
+    """A run with the command's settings and a progress display."""
+    from tamis.cli.progress import progress
+    from tamis.run.session import Run
+
+    with progress() as display:
+        yield Run(**flags.values_of(Run, given), progress=display)
+
+
+def score(given: Given) -> None:
+    """Score every row with one or more methods; what was scored before is not computed again."""
+    files, params = flags.split_files(given["files"] or [])
+    if not given["method"]:
+        raise UserError("no method: name one or more with --method; `tamis methods` lists them")
+    methods = _with_params([m for text in given["method"] for m in split_list(text)], params)
+    data = _read(files, given)
+    with _running(given) as run:
+        if given["dry_run"]:
+            target = given["target"]
+            return _plan(run.begin(api.read(target) if target else None), data, methods, given)
+        scores = api.score(data, method=methods, out=given["out"], target=given["target"], run=run)
+    rows = _summary(scores)
+    if given["json"]:
+        return show.as_json({"rows": len(data), "columns": rows, "out": given["out"]})
+    names = ("column", "scored", "mean", "min", "5%", "median", "95%", "max", "without a score")
+    listed = [[r.get(n, "") for n in names[:-1]] + [_why(r["problems"])] for r in rows]
+    show.table(f"{len(data):,} rows", names, listed, right=range(1, 8))
+    if given["out"]:
+        show.say(f"written to {given['out']}")
+    return None
+
+
+def _with_params(methods: list[str], params: Mapping[str, str]) -> list[str]:
+    """References with the flags given for their methods: `--threshold 0.7`, `--mtld.threshold 0.7`."""
+    references = [parse(m) for m in methods]
+    found = [dict(r.params) for r in references]
+    for name, value in params.items():
+        method, dot, parameter = name.rpartition(".")
+        hit = False
+        for reference, given in zip(references, found, strict=True):
+            if (dot and reference.method == method) or (not dot and len(references) == 1):
+                given[parameter] = _listed(value)
+                hit = True
+        if not hit:
+            raise UserError(
+                f"--{name} is no flag of this command"
+                + ("" if dot else f"; for a method's parameter write --METHOD.{name} {value}")
+            )
+    return [str(Reference(r.method, p)) for r, p in zip(references, found, strict=True)]
+
+
+def _listed(value: str) -> Any:
+    return split_list(value[1:-1]) if value.startswith("[") and value.endswith("]") else value
+
+
+def _plan(run: Run, data: Dataset, methods: list[str], given: Given) -> None:
+    """What `--dry-run` shows: rows that the store has and rows to compute, for each column."""
+    rows = []
+    for step in run.plan(data, methods):
+        _, missing = run.scores.read(run.scores.folder(step.spec.name, step.key), data.ids)
+        rows.append((step.name, step.spec.scope, len(data) - int(missing.sum()), int(missing.sum())))
+    if given["json"]:
+        return show.as_json(
+            [dict(zip(("column", "scope", "stored", "to_compute"), r, strict=True)) for r in rows]
+        )
+    return show.table(
+        f"{len(data):,} rows, nothing computed", ("column", "scope", "stored", "to compute"), rows, right=(2, 3)
+    )
+
+
+def _summary(scores: api.Scores) -> list[dict[str, Any]]:
+    """Count, mean, quantiles and problems of each column."""
+    import numpy as np
+    import pyarrow as pa
+
+    from tamis.run.execute import problems
+
+    rows = []
+    for name, column in scores.pool.columns.items():
+        row: dict[str, Any] = {"column": name, "scored": column.problem.null_count}
+        if pa.types.is_floating(column.values.type) and row["scored"]:
+            values = column.values.drop_null().to_numpy()
+            shown = np.quantile(values, [0, 0.05, 0.5, 0.95, 1])
+            row |= dict(zip(("min", "5%", "median", "95%", "max"), map(float, shown), strict=True))
+            row["mean"] = float(values.mean())
+        rows.append({**row, "problems": problems(column)})
+    return rows
+
+
+def _why(problems: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in problems.items())
+
+
+def select(given: Given) -> None:
+    """Select a subset under a budget and write it, byte for byte, in the form it was read."""
+    files, params = flags.split_files(given["files"] or [])
+    arguments = flags.values_of(api.select, given)
+    arguments["params"] = {**arguments.get("params", {}), **_unqualified(params)}
+    arguments["params"] = {k: _listed(v) for k, v in arguments["params"].items()}
+    arguments["out"] = given["out"] or _default_out(files, arguments)
+    with _running(given) as run:
+        written = parse(arguments["method"])
+        reference = Reference(written.method, {**written.params, **arguments["params"]})
+        run.begin(api.read(given["target"]) if given["target"] else None)
+        spec = api.check(reference, run)  # a wrong flag is told before a large file is read
+        data = _read(files, given)
+        if given["dry_run"]:
+            return _plan(run, data, _columns(spec, reference), given)
+        picked = api.select(data, **arguments, run=run)
+    _warn_if_changed(given, picked)
+    if given["json"]:
+        return show.as_json({**picked.manifest, "files": [str(f) for f in picked.files]})
+    _outcome(picked)
+    return None
+
+
+def _outcome(picked: api.Picked) -> None:
+    """The funnel, the first picks, and where everything is."""
+    show.funnel(picked.manifest)
+    first = picked.subset.table.slice(0, 5)
+    rows = []
+    for rank, messages in enumerate(first["messages"].to_pylist(), 1):
+        said = {m["role"]: " ".join((m["content"] or "").split()) for m in reversed(messages)}
+        rows.append((rank, said.get("user", "")[:60], said.get("assistant", "")[:60]))
+    show.table("first picks", ("", "instruction", "answer"), rows, right=(0,))
+    show.say("written: " + ", ".join(str(f) for f in picked.files))
+
+
+def _unqualified(params: Mapping[str, str]) -> dict[str, str]:
+    return {name.rpartition(".")[2]: value for name, value in params.items()}
+
+
+def _columns(spec: Spec, reference: Reference) -> list[str]:
+    """The columns that a selection computes first, as far as its signature says."""
+    from tamis.run.plan import columns_of, resolve
+
+    if spec.kind == "score":
+        return [str(reference)]
+    return columns_of(spec, resolve(spec, reference))
+
+
+def _default_out(files: list[str], arguments: Mapping[str, Any]) -> str:
+    stem = Path(files[0]).name.split(".")[0] if files and files[0] != "-" else "stdin"
+    method = parse(arguments["method"]).method.rpartition("/")[2].rpartition(":")[2]
+    budget = str(arguments["budget"]).replace("%", "pct")
+    return f"{stem}-{method}-{budget}"
+
+
+def _warn_if_changed(given: Given, picked: api.Picked) -> None:
+    expected = given["settings"].get("fingerprint")
+    if expected and expected != picked.data.fingerprint:
+        show.say("the data changed since that run: the subset may differ")
+
+
+def export(given: Given) -> None:
+    """Write data so that TRL, LLaMA-Factory or axolotl loads it directly."""
+    data = _read(given["files"] or [], given)
+    files = api.export(data, **flags.values_of(api.export, given))
+    if given["json"]:
+        return show.as_json({"rows": len(data), "files": [str(f) for f in files]})
+    return show.say(f"{len(data):,} rows written: " + ", ".join(str(f) for f in files))
+
+
+def inspect(given: Given) -> None:
+    """Show what a file holds: format, lengths, scripts, duplicates, problems."""
+    data = _read(given["files"] or [], given)
+    with _running(given) as run:
+        found = api.inspect(data, run=run)
+    if given["json"]:
+        return show.as_json(found)
+    for title, rows in found.items():
+        columns = list(rows[0]) if rows else []
+        numbers = [i for i, c in enumerate(columns) if not isinstance(rows[0][c], str)]
+        show.table(title, columns, [list(r.values()) for r in rows], right=numbers)
+    return None
+
+
+def methods(given: Given) -> None:
+    """List every method, or show the card and the parameters of one."""
+    listed = api.methods(given["name"], allow_code=given["allow_code"])
+    if given["json"]:
+        return show.as_json([_described(spec, full=given["name"] is not None) for spec in listed])
+    if given["name"] is not None:
+        return _card(listed[0])
+    for stage, title in (("score", "Scorers"), ("select", "Selectors"), ("method", "Methods")):
+        rows = [(s.name, s.family, s.prefer, s.summary) for s in listed if s.kind == stage]
+        show.table(title, ("name", "family", "prefer", "what it computes"), rows)
+    return None
+
+
+def _described(spec: Spec, *, full: bool) -> dict[str, Any]:
+    found = {
+        "name": spec.name,
+        "family": spec.family,
+        "stage": spec.kind,
+        "needs": spec.needs,
+        "paper": spec.paper,
+        "summary": spec.summary,
+    }
+    if full:
+        found |= {"card": spec.card, "version": spec.version, "unit": spec.unit}
+        found["parameters"] = [
+            {"name": p.name, "type": p.type_name, "default": _default(p.default), "help": p.help}
+            for p in spec.params.values()
+        ]
+    return found
+
+
+def _default(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float | str | tuple | None) else "required"
+
+
+def _card(spec: Spec) -> None:
+    out = show.console()
+    kind = {"score": "scorer", "select": "selector", "method": "method"}[spec.kind]
+    about = [kind, spec.family, spec.unit, spec.paper, f"version {spec.version}"]
+    out.print(f"{spec.name}  ({', '.join(a for a in about if a)})", style="bold", markup=False)
+    out.print(f"\n{spec.summary}\n\n{spec.card}\n", markup=False)
+    rows = [(f"--{p.name}", p.type_name, _default(p.default), p.help) for p in spec.params.values()]
+    if rows:
+        show.table("Parameters", ("flag", "type", "default", ""), rows)
+
+
+def demo(given: Given) -> None:
+    """Select from the sample in the package, without network: the main job in seconds."""
+    with _running(given) as run:
+        picked = api.demo(**flags.values_of(api.demo, given), run=run)
+    if given["json"]:
+        return show.as_json({**picked.manifest, "files": [str(f) for f in picked.files]})
+    _outcome(picked)
+    return None

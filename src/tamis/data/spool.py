@@ -1,0 +1,193 @@
+"""Rows on their way to a memory-mapped Arrow file: built in batches bounded by bytes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from tamis.data.turns import Message
+from tamis.errors import UserError
+from tamis.types import MESSAGE, SCHEMA
+
+BYTES = 1 << 24  # of one batch
+ROWS = 1 << 15
+DIGEST = 12
+
+# The file has no ids: whether one is a repeat is known only at the end.
+_STORED = pa.schema([SCHEMA.field(name) for name in SCHEMA.names if name != "id"])
+
+
+class Spool:
+    """The files behind a dataset; they vanish with it. Also the tables that have no file."""
+
+    def __init__(self) -> None:
+        self.tables: dict[int, Any] = {}  # source -> columnar data that only memory holds
+
+
+Row = tuple[list[Message], str | None, str | None, int, int, bytes | None]
+"""messages, tools, extra, source, row, raw"""
+
+
+def _arrow(rows: list[Row]) -> pa.RecordBatch:
+    messages, tools, extra, source, row, raw = zip(*rows, strict=True)
+    offsets = np.concatenate([[0], np.cumsum([len(turns) for turns in messages])])
+    flat = list(chain.from_iterable(messages))
+    turns = pa.StructArray.from_arrays(
+        [pa.array(column, pa.string()) for column in zip(*flat, strict=True)], fields=list(MESSAGE)
+    )
+    columns = [
+        pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), turns),
+        pa.array(tools, pa.string()),
+        pa.array(extra, pa.string()),
+        pa.array(source, pa.int32()),
+        pa.array(row, pa.int64()),
+        pa.array(raw, pa.large_binary()),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=_STORED)
+
+
+def digest(messages: list[Message], tools: str | None) -> bytes:
+    """Names a conversation whatever file and format held it: blake2b of [messages, tools] as JSON.
+
+    Each message is [role, content, tool_calls]. TypeError where a text holds lone surrogates.
+    """
+    return blake2b(orjson.dumps((messages, tools)), digest_size=DIGEST).digest()
+
+
+class Writer:
+    """Appends rows; `table` gives what was appended, memory-mapped."""
+
+    def __init__(self, folder: str | os.PathLike[str] | None, holder: Spool) -> None:
+        self._folder, self._holder = folder, holder
+        self._path = _new_file(folder)
+        self._file = pa.OSFile(self._path, "wb")
+        self._out = pa.ipc.new_file(self._file, _STORED)
+        self._rows: list[Row] = []
+        self._names: list[bytes] = []
+        self._size = 0
+        self._digests: list[bytes] = []
+        self._lengths: list[int] = []
+
+    def add(self, row: Row) -> None:
+        messages, tools, extra, _, _, raw = row
+        self._names.append(digest(messages, tools))  # first: it raises where a text is unstorable
+        self._rows.append(row)
+        # Where there are no bytes as read (columnar sources), the texts are counted one by one.
+        self._size += 2 * len(raw) if raw is not None else len(extra or "") + _length(messages)
+        if self._size >= BYTES or len(self._rows) >= ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._out.write_batch(_arrow(self._rows))
+            self._digests.append(b"".join(self._names))
+            self._lengths.append(len(self._rows))
+        self._rows, self._names, self._size = [], [], 0
+
+    def table(self) -> pa.Table:
+        """All rows with their ids; the file is mapped, and gone from the folder where possible."""
+        self._flush()
+        self._out.close()
+        self._file.close()
+        stored = _mapped(self._path, self._holder)
+        path = _new_file(self._folder)
+        ids = pa.schema([SCHEMA.field("id")])
+        with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, ids) as out:
+            for batch in _ids(b"".join(self._digests), self._lengths):
+                out.write_batch(pa.RecordBatch.from_arrays([batch], schema=ids))
+        named = _mapped(path, self._holder)["id"]
+        columns = {"id": named} | {name: stored[name] for name in _STORED.names}
+        return pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+    def discard(self) -> None:
+        """Closes and removes the file, when reading failed."""
+        if os.path.exists(self._path):
+            self._file.close()
+            os.unlink(self._path)
+
+
+def _length(messages: list[Message]) -> int:
+    return sum(len(content or "") + len(calls or "") for _, content, calls in messages)
+
+
+def _ids(digests: bytes, lengths: list[int]) -> Iterator[pa.Array]:
+    """Hexadecimal ids batch by batch; repeats get -2, -3, ... in reading order."""
+    repeat = repeats(np.frombuffer(digests, np.uint8).reshape(-1, DIGEST))
+    start = 0
+    for length in lengths:
+        text = digests[start * DIGEST : (start + length) * DIGEST].hex()
+        names = [text[i : i + 2 * DIGEST] for i in range(0, len(text), 2 * DIGEST)]
+        for index in np.flatnonzero(repeat[start : start + length]):
+            names[index] += f"-{repeat[start + index] + 1}"
+        yield pa.array(names, pa.string())
+        start += length
+
+
+def repeats(digests: np.ndarray[Any, np.dtype[np.uint8]]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """How many equal rows stand before each row."""
+    high = np.ascontiguousarray(digests[:, :8]).view(np.uint64).ravel()
+    low = np.ascontiguousarray(digests[:, 8:]).view(np.uint32).ravel()
+    order = np.lexsort((low, high))  # stable: equal rows stay in reading order
+    same = (np.diff(high[order]) == 0) & (np.diff(low[order]) == 0)
+    begins = np.concatenate([[True], ~same]) if len(order) else np.empty(0, bool)
+    position = np.arange(len(order))
+    first = np.maximum.accumulate(np.where(begins, position, 0))
+    counts = np.empty(len(order), np.int64)
+    counts[order] = position - first
+    return counts
+
+
+def _new_file(folder: str | os.PathLike[str] | None) -> str:
+    handle, path = tempfile.mkstemp(prefix="tamis-", suffix=".arrow", dir=folder)
+    os.close(handle)
+    return path
+
+
+def _mapped(path: str, holder: Spool) -> pa.Table:
+    table = pa.ipc.open_file(pa.memory_map(path)).read_all()
+    if os.name == "posix":
+        os.unlink(path)  # the mapping keeps the bytes until the last reader is gone
+    else:
+        weakref.finalize(holder, _remove, path)
+    return table
+
+
+def _remove(path: str) -> None:
+    with _ignored(OSError):  # still mapped somewhere: the system's clean-up takes it
+        os.unlink(path)
+
+
+@contextmanager
+def _ignored(kind: type[BaseException]) -> Iterator[None]:
+    try:
+        yield
+    except kind:
+        pass
+
+
+@contextmanager
+def writer(folder: str | os.PathLike[str] | None, holder: Spool) -> Iterator[Writer]:
+    """A writer whose file is removed on failure; a full disk is one clear message."""
+    shown = folder or tempfile.gettempdir()
+    try:
+        out = Writer(folder, holder)
+    except OSError as why:
+        raise UserError(f"no working file can be made in {shown}: {why.strerror}") from None
+    try:
+        yield out
+    except OSError as why:
+        if why.errno != 28:  # ENOSPC
+            raise
+        raise UserError(f"no space is left in {shown}: give a larger folder as spool_dir") from None
+    finally:
+        out.discard()

@@ -1,0 +1,23 @@
+"""Models behind the protocols, each loaded when it is first used."""
+
+from __future__ import annotations
+
+from tamis.protocols import Embedder, Tokenizer
+
+
+def embedder(name: str) -> Embedder:
+    """`static` is the table in the package; any other name is a sentence-transformers model."""
+    if name == "static":
+        from tamis.models.static import StaticEmbedder
+
+        return StaticEmbedder()
+    from tamis.models.sentence import SentenceEmbedder
+
+    return SentenceEmbedder(name)
+
+
+def tokenizer(name: str) -> Tokenizer:
+    """`tamis` is the tokenizer in the package; else a tokenizer.json or a name on the Hub."""
+    from tamis.models.tokenizer import load_tokenizer
+
+    return load_tokenizer(name)

@@ -1,0 +1,113 @@
+"""What has to be computed: references become steps in order, each with its cache key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tamis.errors import UserError
+from tamis.notation import Reference, parse
+from tamis.registry import find
+from tamis.spec import Spec
+from tamis.types import Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One column to compute: the reference as written, the method and what makes up its key."""
+
+    name: str
+    spec: Spec
+    params: Mapping[str, Any]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What references are resolved against: resources by protocol name, and the target set."""
+
+    resource: Callable[[str], Any]
+    target: Dataset | None = None
+    allow_code: bool = False
+
+
+def plan(
+    references: Sequence[str],
+    data_fingerprint: str,
+    setting: Setting,
+    given: frozenset[str] = frozenset(),
+) -> list[Step]:
+    """Steps for the references and the columns they name, each once, in the order to run them.
+
+    `given` are columns that are there already. Every fault of every reference is reported at once.
+    """
+    steps: dict[str, Step] = {}
+    faults: list[str] = []
+    for reference in references:
+        try:
+            _add(reference, data_fingerprint, setting, given, steps, ())
+        except UserError as error:
+            faults.append(str(error))
+    if faults:
+        raise UserError("\n".join(dict.fromkeys(faults)))
+    return list(steps.values())
+
+
+def _add(
+    text: str,
+    data_fingerprint: str,
+    setting: Setting,
+    given: frozenset[str],
+    steps: dict[str, Step],
+    above: tuple[str, ...],
+) -> str:
+    """Adds a reference after the columns it names; returns its key."""
+    reference = parse(text)
+    name = str(reference)
+    if name in given:
+        return f"given:{data_fingerprint}"
+    if name in steps:
+        return steps[name].key
+    if name in above:
+        raise UserError(f"{name} names itself: {' -> '.join([*above, name])}")
+    spec = find(reference.method, kinds=("score",), allow_code=setting.allow_code)
+    params = resolve(spec, reference)
+    inputs = {
+        f"column {column}": _add(column, data_fingerprint, setting, given, steps, (*above, name))
+        for column in columns_of(spec, params)
+    }
+    inputs |= {
+        argument: setting.resource(protocol.__name__).id
+        for argument, protocol in spec.resources.items()
+    }
+    if spec.scope == "table":
+        inputs["data"] = data_fingerprint
+    for argument in spec.targets:
+        if setting.target is None:
+            raise UserError(f"{name} compares with a target set: give one with --target FILE")
+        inputs[argument] = setting.target.fingerprint
+    steps[name] = Step(name, spec, params, spec.key(params, inputs))
+    return steps[name].key
+
+
+def resolve(spec: Spec, reference: Reference) -> dict[str, Any]:
+    """Checked parameters; the references among them in their canonical spelling."""
+    params = spec.resolve(reference.params)
+    for param in spec.params.values():
+        value = params[param.name]
+        if param.is_column and isinstance(value, str) and value:
+            params[param.name] = str(parse(value))
+        elif param.is_column and isinstance(value, tuple | list):
+            params[param.name] = tuple(str(parse(v)) for v in value)
+    return params
+
+
+def columns_of(spec: Spec, params: Mapping[str, Any]) -> list[str]:
+    """The columns that the parameters name; an empty name means none."""
+    named: list[str] = []
+    for param in spec.params.values():
+        value = params[param.name]
+        if param.is_column and value:
+            named += [value] if isinstance(value, str) else list(value)
+    return list(dict.fromkeys(named))

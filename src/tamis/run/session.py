@@ -1,0 +1,155 @@
+"""A run: scores and selects with one store, one set of resources and one progress display."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tamis.errors import UserError
+from tamis.notation import parse
+from tamis.registry import find
+from tamis.run.progress import Progress, silent
+
+# What a run computes with loads when it runs: the command line reads its fields for flags.
+if TYPE_CHECKING:
+    from tamis.run.plan import Setting, Step
+    from tamis.store import Store
+    from tamis.types import Budget, Column, Dataset, Pool, Selection
+
+TOKENS = "tokens(of=all)"
+"""The column that a budget in tokens is paid from."""
+
+
+@dataclass
+class Run:
+    """What scores and selections share.
+
+    Args:
+        store: folder of the score store
+        embedder: `static` (in the package), or a sentence-transformers model by name or folder
+        tokenizer: `tamis` (in the package), a tokenizer.json, or a name on the Hub
+        allow_code: permits methods from files, `./file.py:function`
+        progress: called with step, rows done and rows in all
+    """
+
+    store: Path | str | None = None
+    embedder: str | Any = "static"
+    tokenizer: str | Any = "tamis"
+    allow_code: bool = False
+    progress: Progress = silent
+    target: Dataset | None = field(default=None, repr=False)
+    log: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    loaded: dict[str, Any] = field(default_factory=dict, repr=False)
+    computed: dict[tuple[str, str], Column] = field(default_factory=dict, repr=False)
+
+    def begin(self, target: Dataset | None = None) -> Run:
+        """Forgets the last verb's log and columns; models stay loaded."""
+        self.target, self.log, self.computed = target, [], {}
+        return self
+
+    @cached_property
+    def scores(self) -> Store:
+        from tamis.store import Store, default_root
+
+        return Store(Path(self.store).expanduser() if self.store else default_root())
+
+    def resource(self, protocol: str) -> Any:
+        """The object behind a protocol's name, loaded when it is first asked for."""
+        if protocol not in self.loaded:
+            from tamis import models
+
+            given = {"Embedder": self.embedder, "Tokenizer": self.tokenizer}[protocol]
+            load = {"Embedder": models.embedder, "Tokenizer": models.tokenizer}[protocol]
+            self.loaded[protocol] = load(given) if isinstance(given, str) else given
+        return self.loaded[protocol]
+
+    @property
+    def setting(self) -> Setting:
+        from tamis.run.plan import Setting
+
+        return Setting(self.resource, self.target, self.allow_code)
+
+    def plan(self, data: Dataset, references: Sequence[str]) -> list[Step]:
+        """The steps that the references need; raises UserError with every fault at once."""
+        from tamis.run.plan import plan
+
+        return plan(references, data.fingerprint, self.setting)
+
+    def score(self, data: Dataset | Pool, references: Sequence[str]) -> Pool:
+        """The rows with the named columns, computed or read from the store."""
+        from tamis.run.execute import Inputs, compute
+        from tamis.run.plan import plan
+        from tamis.types import Pool
+
+        pool = data if isinstance(data, Pool) else Pool.of(data)
+        given = frozenset(pool.columns)
+        inputs = Inputs(self.resource, self.target)
+        for step in plan(references, pool.data.fingerprint, self.setting, given):
+            place = (pool.data.fingerprint, step.name)
+            if place not in self.computed:
+                started = time.perf_counter()
+                self.computed[place] = compute(step, pool, inputs, self.scores, self.progress)
+                self._note(step, self.computed[place], time.perf_counter() - started)
+            column = self.computed[place]
+            pool = replace(pool, columns={**pool.columns, step.name: column})
+        return pool
+
+    def select(self, data: Dataset | Pool, reference: str, budget: Budget) -> Selection:
+        """Picks rows with a selector, in pick order, as positions in the dataset that was read.
+
+        Columns that the selector names are computed first. Rows without a value in one of them
+        cannot be picked and are listed in `dropped` by reason.
+        """
+        import numpy as np
+
+        from tamis.run.execute import scored
+        from tamis.run.plan import columns_of, resolve
+
+        written = parse(reference)
+        spec = find(written.method, kinds=("select",), allow_code=self.allow_code)
+        params = resolve(spec, written)
+        columns = columns_of(spec, params)
+        pool = self.score(data, columns)
+        limit = budget.of(len(pool))
+        if limit.tokens is not None and pool.costs is None:
+            pool = self.score(pool, [TOKENS])
+            pool = replace(pool, costs=pool.scores(TOKENS).astype(np.int64))
+        if spec.targets and self.target is None:
+            raise UserError(f"{spec.name} compares with a target set: give one with --target FILE")
+        keep, dropped = scored(pool, columns)
+        handed: dict[str, Any] = {argument: self.target for argument in spec.targets}
+        handed |= {name: self.resource(kind.__name__) for name, kind in spec.resources.items()}
+        self.progress(spec.name, 0, 0)
+        started = time.perf_counter()
+        inside = pool if len(keep) == len(pool) else pool.take(keep)
+        picked: Selection = spec.function(inside, limit, **handed, **params)
+        self.log.append(
+            {"select": reference, "rows": len(pool), "seconds": time.perf_counter() - started}
+        )
+        gone = {reason: inside.rows[rows] for reason, rows in picked.dropped.items()}
+        return replace(picked, rows=inside.rows[picked.rows], dropped={**dropped, **gone})
+
+    def columns(self, data: Dataset) -> Pool:
+        """The dataset with every column computed for all of its rows since `begin`."""
+        from tamis.types import Pool
+
+        found = {name: c for (place, name), c in self.computed.items() if place == data.fingerprint}
+        return Pool.of(data, **found)
+
+    def _note(self, step: Step, column: Column, seconds: float) -> None:
+        from tamis.run.execute import problems
+
+        self.log.append(
+            {
+                "score": step.name,
+                "version": step.spec.version,
+                "key": step.key,
+                "rows": len(column),
+                "without_score": problems(column),
+                "seconds": seconds,
+            }
+        )

@@ -1,0 +1,130 @@
+"""The column store: append-only Parquet parts, keyed by row id and method fingerprint.
+
+    <root>/<method>/<key>/header.json        what the key stands for, for people
+    <root>/<method>/<key>/part-<random>.parquet   id, value, problem
+
+A part is written under a temporary name and then renamed, so a reader sees whole parts only. Two
+processes may write at once: each shard is claimed with a lock that the system releases when its
+holder dies. A part that cannot be read (a disk error, a cut-off copy) counts as absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tamis.errors import UserError
+from tamis.types import Column, Mask
+
+
+def default_root() -> Path:
+    """Where scores live unless told otherwise: one folder a user, shared by all runs."""
+    return Path.home() / ".cache" / "tamis" / "scores"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A folder of score columns."""
+
+    root: Path
+
+    def folder(self, method: str, key: str) -> Path:
+        # a method from a user's file is named by its path: keep the last part, the key is unique
+        return self.root / method.rpartition("/")[2].replace(":", "-") / key
+
+    def read(self, folder: Path, ids: pa.ChunkedArray) -> tuple[Column | None, Mask]:
+        """The stored column in the order of `ids`, and which ids are missing from it."""
+        parts = [table for path in sorted(self.parts(folder)) if (table := _whole_part(path))]
+        if not parts:
+            return None, np.ones(len(ids), dtype=bool)
+        table = pa.concat_tables(parts)
+        known = table["id"].combine_chunks()
+        index = pc.index_in(ids, value_set=known)
+        missing = np.asarray(index.is_null())
+        where = index.combine_chunks() if isinstance(index, pa.ChunkedArray) else index
+        values = _whole(table["value"].take(where))
+        return Column(values, _whole(table["problem"].take(where))), missing
+
+    def parts(self, folder: Path) -> set[Path]:
+        """The committed parts of a column."""
+        return set(folder.glob("part-*.parquet"))
+
+    def append(self, folder: Path, ids: pa.ChunkedArray, column: Column) -> Path:
+        """Commits one part; a killed process leaves either the whole part or none."""
+        table = pa.table({"id": ids, "value": column.values, "problem": column.problem})
+        path = folder / f"part-{uuid.uuid4().hex}.parquet"
+        temporary = path.with_suffix(".tmp")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with open(temporary, "wb") as file:
+                pq.write_table(table, file, compression="zstd")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise UserError(
+                f"scores cannot be written to {folder}: {error.strerror or error}; "
+                "name another folder with --store"
+            ) from error
+        return path
+
+    def describe(self, folder: Path, header: Mapping[str, Any]) -> None:
+        """Writes what the key stands for, once."""
+        path = folder / "header.json"
+        if path.exists():
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = folder / f"header-{uuid.uuid4().hex}.tmp"
+            temporary.write_text(json.dumps(header, indent=2, ensure_ascii=False, default=str))
+            os.replace(temporary, path)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
+
+    @contextmanager
+    def claim(self, folder: Path, ids: pa.ChunkedArray, *, wait: bool) -> Iterator[bool]:
+        """Holds the shard of these ids; yields False where another process holds it already."""
+        from filelock import FileLock, Timeout
+
+        digest = hashlib.blake2b(digest_size=8)
+        digest.update(f"{ids[0]} {ids[-1]} {len(ids)}".encode())
+        claims = folder / "claims"
+        try:
+            claims.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(claims / f"{digest.hexdigest()}.lock")
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
+        try:
+            yield True
+        finally:
+            lock.release()
+
+
+def _whole(array: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """One array instead of chunks."""
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _whole_part(path: Path) -> pa.Table | None:
+    """A part's rows; None where the file is damaged: its rows are computed again."""
+    try:
+        return pq.ParquetFile(path, memory_map=True).read()
+    except (OSError, pa.ArrowException):
+        return None

@@ -1,0 +1,399 @@
+"""The nouns of tamis: a dataset is an Arrow table, every result is a column keyed by row id."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tamis.errors import UserError, nearest
+
+Part = Literal["instruction", "response", "all"]
+"""Which turns of a conversation a text scorer reads, joined by line breaks."""
+
+ColumnName = Annotated[str, "column"]
+"""A parameter of this type names another scorer, with parameters if need be: `mtld(of=response)`."""
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Vectors = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string()), ("tool_calls", pa.string())])
+"""role: system, user, assistant or tool; tool_calls: a JSON array, null where there is none."""
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),  # hash of messages and tools; repeats get the suffix -2, -3, ...
+        ("messages", pa.list_(MESSAGE)),
+        ("tools", pa.string()),  # JSON array of tool definitions, null where there is none
+        ("extra", pa.string()),  # JSON object of the row's other fields, null where there is none
+        ("source", pa.int32()),  # index into Dataset.sources
+        ("row", pa.int64()),  # position of the record in its source, from 0, rejects counted
+        ("raw", pa.large_binary()),  # the record's bytes as read; null for columnar sources
+    ]
+)
+
+ROLES_OF: Mapping[str, tuple[str, ...]] = {
+    "instruction": ("system", "user"),
+    "response": ("assistant",),
+    "all": ("system", "user", "assistant", "tool"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where rows came from: enough to write them back in the same form."""
+
+    path: str  # as given by the user; "<stdin>" or "<memory>" where there is no file
+    container: str  # json, jsonl, csv, parquet, arrow, text
+    format: str  # alpaca, sharegpt, messages, ...
+    rows: int  # rows kept
+    rejected: int
+    detail: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # CSV header and delimiter, encoding, ...
+
+
+def _content(flat: pa.StructArray) -> pa.Array:
+    """What a turn says: its text, then its tool calls, which the model has to write as well."""
+    text, calls = pc.struct_field(flat, "content"), pc.struct_field(flat, "tool_calls")
+    if calls.null_count == len(calls):
+        return text
+    empty = pc.equal(pc.fill_null(text, ""), "")
+    return pc.binary_join_element_wise(
+        pc.if_else(empty, pa.scalar(None, pa.string()), text), calls, "\n", null_handling="skip"
+    )
+
+
+def _joined(messages: pa.ListArray, roles: Sequence[str]) -> pa.Array:
+    """The turns of the given roles of each row, joined by line breaks; "" where there is none."""
+    flat = messages.flatten()
+    parents = pc.list_parent_indices(messages)
+    keep = pc.is_in(pc.struct_field(flat, "role"), pa.array(roles))
+    counts = np.bincount(parents.filter(keep).to_numpy(), minlength=len(messages))
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    lists = pa.ListArray.from_arrays(
+        pa.array(offsets), pc.fill_null(_content(flat.filter(keep)), "")
+    )
+    return pc.binary_join(lists, "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A slice of rows: what a row scorer receives. `table` has the columns of SCHEMA."""
+
+    table: pa.Table
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def ids(self) -> list[str]:
+        return list(self.table["id"].to_pylist())
+
+    def texts(self, of: Part = "response") -> pa.Array:
+        """One string a row: the turns that `of` names, in order, joined by line breaks."""
+        chunks = [_joined(chunk, ROLES_OF[of]) for chunk in self.table["messages"].chunks]
+        return pa.chunked_array(chunks, pa.string()).combine_chunks()
+
+    def conversations(self) -> list[list[dict[str, Any]]]:
+        """The messages as Python objects, for the rare scorer that must walk them."""
+        return list(self.table["messages"].to_pylist())
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """All rows of a pool, memory-mapped from disk, in the order they were read."""
+
+    table: pa.Table
+    fingerprint: str  # hash of the ids in order
+    sources: tuple[Source, ...] = ()
+    rejects: str | None = None  # path of the rejects file, when rows were rejected
+    spool: object = None  # keeps the file on disk alive as long as the dataset
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def ids(self) -> pa.ChunkedArray:
+        return self.table["id"]
+
+    def batches(self, size: int = 8192) -> Iterator[Batch]:
+        for start in range(0, len(self), size):
+            yield Batch(self.table.slice(start, size))
+
+    def take(self, rows: Ints) -> Dataset:
+        """The named rows, in that order."""
+        table = self.table.take(pa.array(rows))
+        return replace(self, table=table, fingerprint=fingerprint(table["id"]))
+
+    def texts(self, of: Part = "response") -> pa.ChunkedArray:
+        return pa.chunked_array([batch.texts(of) for batch in self.batches()], pa.string())
+
+
+def field_values(extras: Sequence[str | None], name: str) -> list[str | None]:
+    """A field of the rows' other fields as text; None where a row has none."""
+    values = [json.loads(text).get(name) if text else None for text in extras]
+    return [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
+
+
+def fingerprint(ids: pa.ChunkedArray) -> str:
+    """Hash of the ids in order: names a dataset's content whatever file held it."""
+    import hashlib
+
+    digest = hashlib.blake2b(digest_size=12)
+    for chunk in ids.chunks:
+        digest.update("\n".join(chunk.to_pylist()).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One value a row, null where there is none, and then the reason why in `problem`."""
+
+    values: pa.Array  # float64, fixed-size list of float32, string, or list of strings
+    problem: pa.Array  # string: null where there is a value
+
+    @classmethod
+    def floats(cls, values: NDArray[Any], **problems: Mask) -> Column:
+        """A score column; each keyword names a problem and the rows that have it.
+
+        A NaN that no problem explains is an error of the scorer.
+        """
+        data = np.asarray(values, dtype=np.float64)
+        problem = _problems(len(data), problems)
+        null = np.not_equal(problem, None)
+        if np.isnan(data[~null]).any():
+            raise ValueError("a score is NaN and no problem says why")
+        return cls(pa.array(data, mask=null), pa.array(problem, pa.string()))
+
+    @classmethod
+    def vectors(cls, values: NDArray[Any], **problems: Mask) -> Column:
+        """An embedding column: shape (rows, dimensions), stored as float32."""
+        data = np.ascontiguousarray(values, dtype=np.float32)
+        problem = _problems(len(data), problems)
+        mask = pa.array(np.not_equal(problem, None))
+        flat = pa.array(data.reshape(-1))
+        lists = pa.FixedSizeListArray.from_arrays(flat, data.shape[1], mask=mask)
+        return cls(lists, pa.array(problem, pa.string()))
+
+    @classmethod
+    def strings(cls, values: Sequence[str | None] | pa.Array, **problems: Mask) -> Column:
+        """A label column."""
+        problem = _problems(len(values), problems)
+        kept = pa.array(values, pa.string()) if not isinstance(values, pa.Array) else values
+        null = pa.array(np.not_equal(problem, None))
+        return cls(
+            pc.if_else(null, pa.scalar(None, pa.string()), kept), pa.array(problem, pa.string())
+        )
+
+    @classmethod
+    def tags(cls, values: Sequence[Sequence[str]], **problems: Mask) -> Column:
+        """A column with a list of strings a row."""
+        problem = _problems(len(values), problems)
+        kept = [None if why else list(tags) for tags, why in zip(values, problem, strict=True)]
+        return cls(pa.array(kept, pa.list_(pa.string())), pa.array(problem, pa.string()))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def _problems(rows: int, masks: Mapping[str, Mask]) -> NDArray[np.object_]:
+    """The first problem of each row by name, None where there is none."""
+    problem = np.full(rows, None, dtype=object)
+    for name, mask in masks.items():
+        problem[np.asarray(mask, dtype=bool) & np.equal(problem, None)] = name
+    return problem
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Rows with the columns computed so far: what table scorers and selectors receive.
+
+    `columns` is keyed by the reference as written, `mtld(of=response)`. `costs` holds the tokens
+    of each row and is present when the budget is in tokens. `rows` are positions in the dataset
+    that was read, so that a selection from a filtered pool finds its way back.
+    """
+
+    data: Dataset
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    rows: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    costs: Ints | None = None
+
+    @classmethod
+    def of(cls, data: Dataset, **columns: NDArray[Any] | Sequence[str] | Column) -> Pool:
+        """A pool of all rows with columns, plain arrays will do: one line in a test."""
+        return cls(data, {n: as_column(v) for n, v in columns.items()}, np.arange(len(data)))
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def ids(self) -> NDArray[np.str_]:
+        return np.asarray(self.data.ids.to_pylist(), dtype=str)
+
+    def column(self, name: str) -> Column:
+        if name not in self.columns:
+            raise UserError(f"no column {name!r}; {nearest(name, self.columns)}")
+        return self.columns[name]
+
+    def scores(self, name: str) -> Floats:
+        """A score column; NaN where there is no score."""
+        values = self.column(name).values
+        if not pa.types.is_floating(values.type):
+            raise UserError(f"column {name!r} holds {values.type}, and a score is needed here")
+        return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+    def vectors(self, name: str) -> Vectors:
+        """An embedding column, shape (rows, dimensions); rows without one are NaN."""
+        values = self.column(name).values
+        if not pa.types.is_fixed_size_list(values.type):
+            raise UserError(f"column {name!r} holds {values.type}, and vectors are needed here")
+        flat = np.full((len(values), values.type.list_size), np.nan, dtype=np.float32)
+        there = np.asarray(values.is_valid())
+        flat[there] = np.asarray(values.flatten()).reshape(-1, values.type.list_size)
+        return flat
+
+    def labels(self, name: str) -> list[Any]:
+        """A label or tag column as Python values; a score column's values as they are."""
+        return list(self.column(name).values.to_pylist())
+
+    def take(self, rows: Ints) -> Pool:
+        """The named rows with their columns."""
+        index = pa.array(rows)
+        kept = {
+            name: Column(column.values.take(index), column.problem.take(index))
+            for name, column in self.columns.items()
+        }
+        costs = None if self.costs is None else self.costs[rows]
+        return Pool(self.data.take(rows), kept, self.rows[rows], costs)
+
+
+def as_column(values: NDArray[Any] | Sequence[Any] | Column) -> Column:
+    """A column from a plain array: floats, vectors, strings or lists of strings."""
+    if isinstance(values, Column):
+        return values
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        return Column.vectors(values)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
+        return Column.floats(values, missing=np.isnan(values.astype(np.float64)))
+    listed = list(values)
+    if listed and not isinstance(listed[0], str):
+        return Column.tags(listed)
+    return Column.strings(listed)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much to select: exactly one of rows, a fraction of the rows read, or tokens."""
+
+    count: int | None = None
+    fraction: float | None = None
+    tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        given = [v for v in (self.count, self.fraction, self.tokens) if v is not None]
+        if len(given) != 1:
+            raise UserError("a budget is one of a count, a fraction or tokens")
+        if given[0] <= 0 or (self.fraction is not None and self.fraction > 1):
+            raise UserError(f"budget {self} is out of range: more than 0 rows and at most 100 %")
+
+    @classmethod
+    def parse(cls, text: str | int | float | Budget) -> Budget:
+        """`1000` rows, `5%` or `0.05` of the rows, `200000tok` or `200ktok` tokens."""
+        if isinstance(text, Budget):
+            return text
+        if isinstance(text, float):
+            return cls(fraction=text)
+        found = re.fullmatch(
+            r"\s*([0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+)\s*([km]?)\s*(%|tok|tokens|rows)?\s*",
+            str(text),
+            re.I,
+        )
+        if not found:
+            raise UserError(
+                f"budget {text!r} is not understood: write 1000 (rows), 5% or 200000tok (tokens)"
+            )
+        number, scale, unit = found.groups()
+        value = float(number) * {"": 1, "k": 1e3, "m": 1e6}[scale.lower()]
+        if unit == "%" and not scale:
+            return cls(fraction=value / 100)
+        if (unit or "").lower().startswith("tok"):
+            return cls(tokens=int(value))
+        if "." in number and not scale and unit is None:
+            return cls(fraction=value)
+        if unit == "%" or value != int(value):
+            raise UserError(f"budget {text!r} is not a whole number of rows")
+        return cls(count=int(value))
+
+    def __str__(self) -> str:
+        if self.tokens is not None:
+            return f"{self.tokens}tok"
+        return f"{self.fraction * 100:.12g}%" if self.fraction is not None else str(self.count)
+
+    def of(self, rows: int) -> Budget:
+        """The same budget with a fraction turned into rows of a pool of that size (rounded down)."""
+        if self.fraction is None:
+            return self
+        # 1e-9: 0.07 * 100 is 7.000000000000001, and 0.29 * 100 is 28.999999999999996
+        count = int(self.fraction * rows + 1e-9)
+        if count == 0:
+            raise UserError(f"{self} of {rows} rows is less than one row: ask for more")
+        return Budget(count=count)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Rows in pick order with the gain of each: any prefix is the selection of a smaller budget."""
+
+    rows: Ints
+    gains: Floats
+    info: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # certificates, counts: goes to the manifest
+    dropped: Mapping[str, Ints] = field(
+        default_factory=dict
+    )  # reason -> rows that could not be picked
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def take(cls, pool: Pool, budget: Budget, picks: Iterable[tuple[int, float]]) -> Selection:
+        """Draws (row, gain) pairs until the budget is spent: the one place that knows budgets.
+
+        A token budget ends before the first row that does not fit, so that a smaller budget's
+        selection is a prefix of a larger one's; it is never exceeded.
+        """
+        limit = budget.of(len(pool))
+        rows: list[int] = []
+        gains: list[float] = []
+        spent = 0
+        if limit.tokens is not None and pool.costs is None:
+            raise UserError(
+                "a budget in tokens needs the tokens of each row: set costs on the pool"
+            )
+        for row, gain in picks:
+            if limit.tokens is not None and pool.costs is not None:
+                spent += int(pool.costs[row])
+                if spent > limit.tokens:
+                    break
+            rows.append(row)
+            gains.append(gain)
+            if limit.count is not None and len(rows) >= limit.count:
+                break
+        return cls(np.asarray(rows, np.int64), np.asarray(gains, np.float64))
+
+
+def order_by(values: Floats, ids: NDArray[np.str_], *, descending: bool = True) -> Ints:
+    """Positions sorted by value, ties by id, so that the order of a file changes nothing."""
+    return np.lexsort((ids, -values if descending else values)).astype(np.int64)
