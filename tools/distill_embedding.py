@@ -286,7 +286,7 @@ def main() -> None:
     parser.add_argument("--shard", type=int, default=2_000)
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--rate", type=float, default=2e-2)
     parser.add_argument("--dim", type=int, default=256)

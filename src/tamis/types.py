@@ -67,10 +67,10 @@ def _content(flat: pa.StructArray) -> pa.Array:
     text, calls = pc.struct_field(flat, "content"), pc.struct_field(flat, "tool_calls")
     if calls.null_count == len(calls):
         return text
-    empty = pc.equal(pc.fill_null(text, ""), "")
-    return pc.binary_join_element_wise(
-        pc.if_else(empty, pa.scalar(None, pa.string()), text), calls, "\n", null_handling="skip"
-    )
+    text, calls = pc.fill_null(text, ""), pc.fill_null(calls, "")
+    both = pc.and_(pc.not_equal(text, ""), pc.not_equal(calls, ""))
+    one = pc.if_else(pc.equal(text, ""), calls, text)
+    return pc.if_else(both, pc.binary_join_element_wise(text, calls, "\n"), one)
 
 
 def _joined(messages: pa.ListArray, roles: Sequence[str]) -> pa.Array:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from tamis.score._minhash import bands_for, shingles, signatures
 from tamis.score._words import words
 from tamis.score.near_duplicate import near_duplicate
@@ -43,7 +45,7 @@ def named(texts: list[str]) -> Pool:
 def shingle_sets(texts: list[str]) -> list[set[bytes]]:
     found = words(pa.array(texts))
     flat, at = found.flat.to_pylist(), found.offsets.tolist()
-    rows = [flat[a:b] for a, b in zip(at[:-1], at[1:], strict=True)]
+    rows = [flat[a:b] for a, b in pairwise(at)]
     return [
         {" ".join(row[i : i + SIZE]).encode() for i in range(max(len(row) - SIZE + 1, 1))}
         if row
@@ -77,7 +79,7 @@ def test_the_estimate_is_as_close_to_exact_as_datasketch(template_rows: list[str
 
 @pytest.mark.parametrize("threshold", [0.7, 0.8, 0.9])
 def test_the_same_rows_are_kept(template_rows: list[str], threshold: float) -> None:
-    """datasketch with our bands, its candidates checked exactly, rows walked in the order of ids."""
+    """datasketch with our bands, its candidates checked exactly, rows walked by id."""
     sets = shingle_sets(template_rows)
     rows = named(template_rows)
     lsh = datasketch.MinHashLSH(num_perm=128, params=bands_for(threshold, 128))

@@ -178,7 +178,8 @@ def _check_readable(head: bytes, name: str) -> None:
                     f"{name} looks like UTF-16 (a zero byte at byte {at}): save it as UTF-8"
                 )
     controls = sum(byte < 32 and byte not in b"\t\n\r\f\x0b\x1b" for byte in sample)
-    if controls > 0.05 * len(sample):
+    cut = sample[: len(sample) - 3] if len(head) > len(sample) else sample  # not within a character
+    if sample.count(0) > 0.5 * len(sample) or (controls > 0.05 * len(sample) and not _is_utf8(cut)):
         raise UserError(f"{name} is binary data of an unknown kind, not JSON, CSV, Parquet or text")
 
 

@@ -21,7 +21,7 @@ from tamis.types import Ints, Mask
 Bytes = NDArray[np.uint8]
 
 PIECE = 1 << 18
-"""Bytes of text worked on at a time: small enough for the arrays to stay in the processor's cache."""
+"""Bytes of text worked on at a time, so that the arrays stay in the processor's cache."""
 
 UNKNOWN = 255
 
@@ -97,7 +97,7 @@ def _piece(content: Bytes, bounds: Ints) -> Piece:
 
 def look_up(codes: NDArray[np.integer], table: Bytes, classify: Callable[[str], int]) -> Bytes:
     """The class of each code point; `table` keeps what `classify` said of those seen before."""
-    found = table[codes]
+    found: Bytes = table[codes]
     unseen = found == UNKNOWN
     if unseen.any():
         for code in np.unique(codes[unseen]):

@@ -14,7 +14,7 @@ from tamis.types import Ints, Mask
 FENCE = r"^\s*(?:```|~~~)"
 """A line that opens or closes a block of code in Markdown."""
 
-_ONE_LINE_FENCE = r"^\s*```.*```\s*$"
+_ONE_LINE_FENCE = r"^\s*```[^`]+```"
 
 
 class Lines(NamedTuple):
@@ -27,7 +27,7 @@ class Lines(NamedTuple):
         """Lines in which the pattern is found."""
         return np.asarray(self.flat.str.contains(pattern).to_numpy(), bool)
 
-    def count(self, mask: Mask) -> Ints:
+    def number(self, mask: Mask) -> Ints:
         """How many lines of each text are marked."""
         return per_row(mask, self.offsets)
 
@@ -48,4 +48,4 @@ def fenced(found: Lines) -> tuple[Mask, Mask]:
     before = np.concatenate([[0], np.cumsum(marks)])
     within = before - np.append(np.repeat(before[found.offsets[:-1]], np.diff(found.offsets)), 0)
     inside = (within[:-1] % 2 == 1) | marks
-    return inside, found.count(marks) % 2 == 1
+    return inside, found.number(marks) % 2 == 1

@@ -57,7 +57,8 @@ class Words(NamedTuple):
     @property
     def ids(self) -> Ints:
         """A number for each word, the same wherever the word stands in this batch."""
-        return self.flat.dictionary_encode().indices.to_numpy().astype(np.int64)
+        codes: Ints = self.flat.dictionary_encode().indices.to_numpy().astype(np.int64)
+        return codes
 
     @property
     def starts(self) -> Ints:
@@ -184,7 +185,7 @@ def _any_words(strings: pa.Array, lower: bool) -> Words:
         kept = codes[inside].astype(np.uint32)
         # UTF-8: a character takes one byte more from each of these on
         width = 1 + (kept >= 0x80).astype(np.int64) + (kept >= 0x800) + (kept >= 0x10000)
-        ends = np.append(np.flatnonzero(starts[inside])[1:], len(kept)) if len(kept) else []
+        ends = np.flatnonzero(np.append(starts[inside], True))[1:]
         content = kept.tobytes().decode("utf-32-le").encode()
         flat.append(_strings(content, np.concatenate([[0], np.cumsum(width)])[ends]))
         counts.append(per_row(starts, offsets))

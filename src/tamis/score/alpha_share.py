@@ -23,7 +23,7 @@ def _class_of(char: str) -> int:
     category = unicodedata.category(char)
     if category[0] in "LM":
         return ALPHA
-    return BLANK if char.isspace() or category[0] in "CZ" and category not in ("Co", "Cn") else INK
+    return BLANK if char.isspace() or category in ("Cc", "Cf") else INK
 
 
 @cache
@@ -41,6 +41,8 @@ def alpha_share(batch: Batch, *, of: Part = "response") -> Column:
     counts = [np.zeros((2, 0), np.int64)]
     for codes, offsets in pieces(batch.texts(of)):
         kinds = look_up(codes, _table(), _class_of)
-        counts.append(np.stack([per_row(kinds == ALPHA, offsets), per_row(kinds != BLANK, offsets)]))
+        counts.append(
+            np.stack([per_row(kinds == ALPHA, offsets), per_row(kinds != BLANK, offsets)])
+        )
     alpha, ink = np.concatenate(counts, axis=1)
     return Column.floats(alpha / np.maximum(ink, 1), empty_text=ink == 0)

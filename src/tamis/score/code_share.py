@@ -37,6 +37,8 @@ _FORMS = (
     r"</?[A-Za-z!][^<>]*>.*|.*</[a-z][a-z0-9]*>",
     r"(?:SELECT|INSERT INTO|UPDATE|CREATE TABLE|DELETE FROM|FROM|WHERE|(?:LEFT |INNER )?JOIN|"
     r"ORDER BY|GROUP BY|HAVING|LIMIT)\b [\w*`'\"(].*",
+    r"(?:end|done|fi|do|then|End (?:Sub|If|Module|Function)|Next|Dim \w+ As .*)",
+    r"[\w.]+\.\w+ (?:do|\{) \|.*|(?:echo|puts|local|elsif|unless) .*[\"'$\[(=].*",
     r"//.*|/\*.*|\*/|#!.*|@\w+(?:\(.*\))?",
     r"\"[\w$ -]+\": ?.*[,\[{\"\d]",
 )
@@ -53,5 +55,5 @@ def code_share(batch: Batch, *, of: Part = "response") -> Column:
     found = lines(batch.texts(of))
     written = found.matching(r"\S")
     code = written & (fenced(found)[0] | found.matching(CODE))
-    total = found.count(written)
-    return Column.floats(found.count(code) / np.maximum(total, 1), empty_text=total == 0)
+    total = found.number(written)
+    return Column.floats(found.number(code) / np.maximum(total, 1), empty_text=total == 0)

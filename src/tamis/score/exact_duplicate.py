@@ -68,8 +68,8 @@ def _repeated(hashed: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> Ints:
     """Rows whose hash is also another row's, in order."""
     order = np.argsort(hashed)
     found = hashed[order]
-    same = found[1:] == found[:-1]
-    return np.sort(order[np.append(same, False) | np.append(False, same)][: len(order)])
+    first = np.append(True, found[1:] != found[:-1])[: len(found)]
+    return np.sort(order[~(first & np.append(first[1:], True)[: len(found)])])
 
 
 def _texts(pool: Pool, of: Part, rows: Ints, normalise: bool) -> list[pl.Series]:

@@ -47,4 +47,5 @@ def expected_ratio(found: Words, draws: int) -> Floats:
     for drawn in range(draws):
         missed *= np.maximum(size - count - drawn, 0) / (size - drawn)
     shares = (1 - missed)[which] / draws
-    return np.bincount(rows, weights=shares, minlength=len(found.counts))
+    ratios: Floats = np.bincount(rows, weights=shares, minlength=len(found.counts))
+    return ratios

@@ -1,7 +1,7 @@
 """Number of list items: lines that begin with a bullet, a number or a letter of a list.
 
 Formula: lines outside fenced code that begin with `-`, `*`, `•` and the like, with `1.`, `1)`,
-`(1)`, `a)`, `A.`, or with the forms of Chinese and Japanese (`1、`, `一、`, `（二）`, `①`), and go on.
+`(1)`, `a)`, `A.`, or with a Chinese or Japanese form (`1、`, `一、`, `（二）`, `①`), and go on.
 A line of prose such as `3.14 is pi` is none: a full stop or hyphen is followed by a space.
 Oracle: hand-counted lists.
 """
@@ -27,4 +27,4 @@ def list_items(batch: Batch, *, of: Part = "response") -> Column:
         of: which turns are read
     """
     found = lines(batch.texts(of))
-    return Column.floats(found.count(found.matching(ITEM) & ~fenced(found)[0]))
+    return Column.floats(found.number(found.matching(ITEM) & ~fenced(found)[0]))

@@ -91,9 +91,9 @@ def _shared(keys: Hashes, there: Ints) -> tuple[Ints, Ints]:
     for band in keys:
         order = there[np.argsort(band[there])]
         found = band[order]
-        same = found[1:] == found[:-1]
-        shared = np.append(same, False) | np.append(False, same)
-        new = np.append(True, ~same)[: len(found)][shared]
+        first = np.append(True, found[1:] != found[:-1])[: len(found)]
+        shared = ~(first & np.append(first[1:], True)[: len(found)])
+        new = first[shared]
         buckets.append(number + np.cumsum(new) - 1)
         rows.append(order[shared])
         number += int(new.sum())

@@ -5,7 +5,9 @@ text is not read: a story in which a robot says it is one is no refusal. An apol
 with an inability after it. Patterns are our own, for English, Chinese, French, Spanish, Portuguese,
 Italian, German, Dutch, Russian, Polish, Turkish, Japanese, Korean, Arabic, Hindi, Vietnamese,
 Indonesian and Thai; other languages are never hits.
-Measured: {measured}
+Measured: of 60 hits drawn from nine sets (Alpaca, its French and Chinese forms, LIMA, HH, OASST and
+outputs of three models) 58 refuse or speak as a model; a third of those go on to answer. Declining
+an invitation in a letter is a false hit.
 A refusal may be the right answer (a harmful or impossible request): the score says what it is.
 Oracle: one hand-written refusal and one near miss in each language.
 """
@@ -20,7 +22,7 @@ from tamis.score._chars import as_strings
 from tamis.spec import scorer
 from tamis.types import Batch, Column, Part
 
-_CANNOT = r"(?:can(?:no|['’])?t|can not|am (?:not able|unable)|['’]m (?:not able|unable))"
+_CANNOT = r"I(?: can(?:no|['’])?t| can not|(?: am|['’]m) (?:not (?:able|programmed)|unable))"
 _HELP = (
     r"(?:help|assist|provide|fulfill?|answer|comply|generate|create|write|complete|engage|support|"
     r"do (?:that|this)|offer|give|discuss|process|access|browse|open|view|see|determine|translate|"
@@ -29,14 +31,16 @@ _HELP = (
 PATTERNS = (
     # English
     r"\bas an? (?:AI|artificial intelligence|(?:large )?language model)\b"
-    r"(?: (?:language )?model| (?:virtual )?assistant| system| chatbot)?,? (?:I|my)\b",
+    r"(?: (?:language )?model| (?:virtual )?assistant| system| chatbot)?"
+    r"(?:,| I\b| (?:created|developed))",
     r"\bI(?: am|['’]m) (?:just |only |merely )?an? (?:AI|artificial intelligence|(?:large )?"
     r"language model)\b",
     r"(?:^|[.!]\s)\W*(?:I['’]m |I am )?(?:so |very |really )?(?:sorry|apologi[sz]e),? "
-    rf"(?:but |for .{{1,40}},? but )?I {_CANNOT}\b",
+    rf"(?:but |for .{{1,40}},? but )?{_CANNOT}\b",
     r"^\W*(?:I['’]m |I am )?(?:so |very )?sorry,? (?:but )?(?:I do(?: not|n['’]t) (?:have|know|"
-    r"understand)|(?:this|that|it|there) (?:is|are) (?:not|no)\b|.{0,30}\bcannot be\b)",
-    rf"^\W*(?:unfortunately,? )?I {_CANNOT} (?:to )?{_HELP}\b",
+    r"understand)|(?:this|that|it|there) (?:is|are) (?:not|no)\b|.{0,30}\bcannot be\b|"
+    r"(?:this|the) (?:task|instruction|request) (?:involves|requires))",
+    rf"^\W*(?:unfortunately,? )?{_CANNOT} (?:to )?{_HELP}\b",
     r"^\W*(?:unfortunately,? )?I do(?: not|n['’]t) have (?:access|the (?:ability|capability)|"
     r"(?:any )?(?:personal|real[- ]time)|feelings|opinions)\b",
     r"^\W*(?:unfortunately,? )?(?:it|this) (?:is|['’]s) (?:not possible|impossible) (?:for me )?to "
@@ -67,22 +71,25 @@ PATTERNS = (
     r"\bmi dispiace,? (?:ma )?non (?:posso|sono|ho|è possibile)",
     # German, Dutch
     r"\bals (?:eine? |reines? )?(?:KI\b|künstliche Intelligenz|(?:KI-)?Sprachmodell)",
-    r"\b(?:tut mir leid|entschuldigung|bedaure),? (?:aber )?(?:ich kann|das kann ich|dabei kann ich|"
-    r"ich bin nicht|ich habe kein)",
+    r"\b(?:tut mir leid|entschuldigung|bedaure),? (?:aber )?(?:ich kann|das kann ich|"
+    r"dabei kann ich|ich bin nicht|ich habe kein)",
     r"\bals (?:een )?(?:AI\b|taalmodel|kunstmatige intelligentie)",
     r"\bhet spijt me,? (?:maar )?(?:ik kan|dat kan ik|daar kan ik) ",
     # Russian, Polish, Turkish
     r"\bкак (?:ИИ\b|искусственн\w+ интеллект|(?:большая )?языковая модель)",
-    r"(?:извините|простите|к сожалению|прошу прощения),? (?:но )?я не (?:могу|имею|умею|в состоянии)",
+    r"(?:извините|простите|к сожалению|прошу прощения),? (?:но )?"
+    r"я не (?:могу|имею|умею|в состоянии)",
     r"\bjako (?:AI\b|SI\b|model językowy|sztuczna inteligencja)",
     r"\b(?:przykro mi|przepraszam),? (?:ale )?nie (?:mogę|jestem w stanie)",
     r"\bbir (?:yapay zeka|dil modeli)\b.{0,30}\bolarak",
-    r"\b(?:üzgünüm|maalesef),? (?:ama |ancak )?.{0,60}(?:mıyorum|miyorum|muyorum|müyorum|[ae]mam|[ae]mem)",
+    r"\b(?:üzgünüm|maalesef),? (?:ama |ancak )?.{0,60}"
+    r"(?:mıyorum|miyorum|muyorum|müyorum|[ae]mam|[ae]mem)",
     # Japanese, Korean
     r"(?:AI|人工知能|言語モデル)(?:アシスタント|言語モデル)?として、?|私は.{0,6}(?:AI|人工知能|言語モデル)",
     r"^\W*(?:大変)?(?:申し訳(?:ございません|ありません)|すみません|ごめんなさい).{0,40}"
     r"(?:できません|できかねます|お答え|いたしかねます|分かりません|わかりません)",
-    r"(?:인공지능|AI|언어 ?모델)(?: ?(?:언어 ?)?(?:모델|어시스턴트))?(?:로서|이기 때문에|이므로|이라서)",
+    r"(?:인공지능|AI|언어 ?모델)(?: ?(?:언어 ?)?(?:모델|어시스턴트))?"
+    r"(?:로서|이기 때문에|이므로|이라서)",
     r"^\W*(?:죄송합니다|죄송하지만|미안하지만|유감스럽게도).{0,50}(?:없습니다|못합니다|어렵습니다)",
     # Arabic, Hindi, Vietnamese, Indonesian, Thai
     r"(?:بصفتي|باعتباري|كوني|كنموذج|بوصفي).{0,20}(?:ذكاء|لغوي|لغة|نموذج)",
@@ -109,7 +116,9 @@ def refusal(batch: Batch, *, of: Part = "response", within: int = 300) -> Column
 
     if within < 1:
         raise UserError(f"refusal: within is at least 1, got {within}")
-    opening = pc.utf8_slice_codeunits(pc.utf8_trim_whitespace(as_strings(batch.texts(of))), 0, within)
+    opening = pc.utf8_slice_codeunits(
+        pc.utf8_trim_whitespace(as_strings(batch.texts(of))), 0, within
+    )
     texts = pl.Series(pl.from_arrow(opening), dtype=pl.String)
     hits = texts.str.contains(f"(?i){'|'.join(PATTERNS)}").to_numpy()
     blank = (texts == "").to_numpy()

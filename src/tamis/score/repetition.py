@@ -48,7 +48,9 @@ def repetition(
     sizes = np.concatenate([[0], np.cumsum(pc.utf8_length(found.flat).to_numpy())])
     pieces = word_grams(found, n)
     marked = _again(pieces) if kind == "duplicate" else _most_frequent(pieces, sizes, n)
-    covered = np.concatenate([[0], np.cumsum(np.where(_covered(found, marked, n), np.diff(sizes), 0))])
+    covered = np.concatenate(
+        [[0], np.cumsum(np.where(_covered(found, marked, n), np.diff(sizes), 0))]
+    )
     total = np.diff(sizes[found.offsets])
     share = np.diff(covered[found.offsets]) / np.maximum(total, 1)
     return Column.floats(share, **wordless(texts, found.counts))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tamis.score._chars import SCRIPTS, pieces, script_numbers
+from tamis.score._chars import SCRIPTS, Piece, pieces, script_numbers
 from tamis.score._words import wordless
 from tamis.spec import scorer
 from tamis.types import Batch, Column, Ints, Part
@@ -41,7 +41,7 @@ def script(batch: Batch, *, of: Part = "response") -> Column:
     return Column.strings(labels.tolist(), empty_text=empty)
 
 
-def _counts(piece: tuple[Ints, Ints]) -> Ints:
+def _counts(piece: Piece) -> Ints:
     """Letters of each script in each text."""
     codes, offsets = piece
     rows = len(offsets) - 1

@@ -5,14 +5,14 @@ Rule: the text is cut off if
 - it ends in a sign that announces more: a colon, open bracket, open quote, hyphen or dash, or a
   comma after more than one word, or
 - its last line leaves a bracket or a paired quote open and has no full stop, or
-- its last line is prose of at least `min_words` words, begun in a script that uses full stops, and
-  ends in a letter or digit.
+- its last line is prose of at least `min_words` words (twice as many characters of Han or kana)
+  in a script that uses full stops, and ends in a letter or digit.
+The last two do not count where the line before ends in the same way: a poem or a form.
 Not judged by their last letter: short last lines (a name, a number, a title, a signature), list
-items, enumerations (a comma to every four words), headings, table rows, quotations with a name,
-links, hashtags, formulas and code, and Thai, Lao, Khmer, Burmese and
-Tibetan, which end sentences with a space. Alpaca and other sets hold whole sentences without a
+items, enumerations (a comma to every four words), titles, headings, table rows, quotations with a
+name, links, hashtags, formulas and code, and Thai, Lao, Khmer, Burmese and Tibetan, which end sentences with a space. Alpaca and other sets hold whole sentences without a
 full stop, which no rule on the surface tells from broken ones: hits are candidates.
-Measured: {measured}
+Measured: flags 0.2 % of Alpaca's answers and 8 % of HH's, which were cut at a token limit.
 Oracle: hand-labelled endings.
 """
 
@@ -24,7 +24,7 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.score._chars import as_strings
-from tamis.score._lines import fenced, lines
+from tamis.score._lines import Lines, fenced, lines
 from tamis.score._words import count_words
 from tamis.score.code_share import CODE
 from tamis.score.list_items import ITEM
@@ -35,8 +35,10 @@ _HANGING = r"[,،，、:：(\[{（【〔“「『《«‹\-–—]$"
 _LETTER = r"[\p{L}\p{N}\p{M}]$"
 _UNSTOPPED = r"[\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tibetan}]$"
 _STOPPED = r"[.!?。！？…؟۔।॥]$"
-_EXEMPT = rf"{ITEM}|{CODE}|^\s*[#|>=]|\||(?:https?://|www\.|[#@])\S*$|[=^\\]|[\"”»]\s*[-–—~]"
-_PAIRS = ("()", "[]", "{}", "（）", "【】", "“”", "「」", "『』", "《》")
+_QUOTED = r"[\"”»]\s*[-–—~]|[.?!] ?[-–—~] ?\p{Lu}"  # with the name of who said it
+_EXEMPT = rf"{ITEM}|{CODE}|^\s*[#|>=]|\||(?:https?://|www\.|[#@])\S*$|[=^\\]|{_QUOTED}"
+_DENSE = r"[\p{Han}\p{Hiragana}\p{Katakana}]$"  # two characters say what a word says
+_PAIRS = tuple(zip("([{（【“「『《", ")]}）】”」』》", strict=True))
 
 
 def _open_pair(endings: Any) -> Mask:
@@ -48,10 +50,26 @@ def _open_pair(endings: Any) -> Mask:
     return found
 
 
-def _enumerates(endings: Any, count: Ints) -> Mask:
-    """Last lines that are a list of names or numbers: a comma to every four words or fewer."""
+def _is_title(endings: Any, count: Ints) -> Mask:
+    """Last lines that are a list (a comma to every four words) or a title (capitals all over)."""
     commas = endings.str.count_matches(r"[,،，、;]").to_numpy().astype(np.int64)
-    return np.asarray(commas * 4 >= count, bool)
+    capitals = endings.str.count_matches(r"\b\p{Lu}").to_numpy().astype(np.int64)
+    title: Mask = (commas * 4 >= count) | (capitals * 5 >= count * 3)
+    return title
+
+
+def _line_before(rows: Lines) -> Any:
+    """The last line but one that is not blank, without the spaces at its end; "" without one."""
+    import polars as pl
+
+    place = np.where(rows.matching(r"\S"), np.arange(len(rows.flat)), -1)
+    reached = np.maximum.accumulate(place)
+    ends = rows.offsets[1:] - 1
+    # for a text of one line this is a line of another text
+    found = reached[ends - 1]
+    there = (found >= rows.offsets[:-1]) & (found < ends)
+    lines_there = rows.flat.gather(np.where(there, found, 0)).str.strip_chars_end()
+    return pl.select(pl.when(pl.Series(there)).then(lines_there).otherwise(pl.lit(""))).to_series()
 
 
 @scorer(prefer="low", unit="1 cut off, 0 whole")
@@ -72,13 +90,18 @@ def truncated_ending(batch: Batch, *, of: Part = "response", min_words: int = 10
     inside, open_fence = fenced(rows)
     ends = rows.offsets[1:] - 1
     endings = rows.flat.gather(ends)
+    before = _line_before(rows)
 
     def has(pattern: str) -> Mask:
         return np.asarray(endings.str.contains(pattern).to_numpy(), bool)
 
+    def new(pattern: str) -> Mask:
+        return has(pattern) & ~np.asarray(before.str.contains(pattern).to_numpy(), bool)
+
     code = inside[ends]
     count = count_words(endings.to_arrow())
-    unstopped = has(_LETTER) & ~has(_UNSTOPPED) & ~has(_EXEMPT) & (count >= min_words) & ~_enumerates(endings, count)
-    cut = unstopped | has(_HANGING) | (_open_pair(endings) & ~has(_STOPPED))
+    long = count >= np.where(has(_DENSE), 2 * min_words, min_words)
+    unstopped = new(_LETTER) & ~has(_UNSTOPPED) & ~has(_EXEMPT) & long & ~_is_title(endings, count)
+    cut = unstopped | new(_HANGING) | (_open_pair(endings) & ~has(_STOPPED))
     blank = np.asarray((texts == "").to_numpy(), bool)
     return Column.floats(open_fence | (cut & ~code), empty_text=blank)

@@ -3,10 +3,11 @@
 Formula: centres seeded by greedy k-means++ (each new centre is the best of 2 + ln k rows drawn in
 proportion to their squared distance), then Lloyd's iterations until the sum of squared distances
 falls by less than `tolerance` of itself. Rows must come sorted by id; then the result depends on
-the rows and the seed alone. Above SAMPLE rows a cluster, centres are fitted on a seeded sample
-(256 a cluster, as faiss does) and all rows are assigned to them. A centre that lost all its rows
-moves to the row farthest from its own. Fewer distinct rows than clusters give fewer clusters.
-Extra memory: one block of similarities, whatever the number of rows.
+the rows and the seed alone. In a pool of more than 65,536 rows and 256 rows a cluster (faiss's
+limit), centres are fitted on a seeded sample of that size and all rows are assigned to them. A
+centre that lost all its rows moves to the row farthest from its own. Fewer distinct rows than
+clusters give fewer clusters.
+Extra memory: one block of similarities and the rows of one cluster, besides the sample.
 Oracle: scikit-learn's inertia within 2 % on real vectors; nearest centres by brute force.
 """
 
@@ -20,6 +21,7 @@ import numpy as np
 from tamis.types import Floats, Ints, Vectors
 
 SAMPLE = 256
+SMALLEST_SAMPLE = 1 << 16
 _BLOCK = 1 << 21  # similarities held at a time
 
 
@@ -48,7 +50,7 @@ def k_means(
     rows = len(vectors)
     if rows == 0:
         return Clusters(np.empty(0, np.int64), vectors, np.empty(0))
-    limit = max(SAMPLE * k, 1 << 16)
+    limit = max(SAMPLE * k, SMALLEST_SAMPLE)
     fitted = vectors
     if rows > limit:
         fitted = vectors[np.sort(generator.choice(rows, limit, replace=False))]
@@ -118,13 +120,10 @@ def _lloyd(vectors: Vectors, centres: Vectors, iterations: int, tolerance: float
 
 def _means(vectors: Vectors, labels: Ints, squared: Floats, k: int) -> Vectors:
     """Mean of each cluster; the rows farthest from their centres where a cluster is empty."""
-    sums = np.zeros((k, vectors.shape[1]), np.float64)
-    for part in _blocks(len(vectors), k):
-        mine = labels[part]
-        member = np.zeros((k, len(mine)), np.float32)
-        member[mine, np.arange(len(mine))] = 1
-        sums += member @ vectors[part]
+    grouped = np.argsort(labels, kind="stable")
     counts = np.bincount(labels, minlength=k)
+    parts = np.split(grouped, np.cumsum(counts)[:-1])
+    sums = np.stack([vectors[part].sum(axis=0, dtype=np.float64) for part in parts])
     centres = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
     empty = np.flatnonzero(counts == 0)
     if len(empty):

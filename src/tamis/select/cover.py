@@ -9,15 +9,31 @@ covered_i being the largest cosine of row i to a pick of its block, 0 at first. 
 location on a block-diagonal similarity, weighted by quality: outliers stand for nobody but
 themselves and wait, near-duplicates of a pick gain next to nothing, a dense block gets more picks.
 Values never rise, so blocks are worked off lazily and a heap merges them: exact greedy, and every
-subset is a prefix of a larger one. Blocks of more than 256 rows are covered by proxy of 256 drawn
-from them. Cost: n d sqrt(n) for the clusters and n rows x 256 similarities; one block in memory.
+subset is a prefix of a larger one. Blocks of more than 256 rows are measured on 256 drawn from
+them. Cost: n d sqrt(n) for the clusters and n rows x 256 similarities; one block in memory.
 Relatives: QDIT (arXiv:2311.14736) adds quality instead of weighing with it, over all n x n
-similarities. Ours is not a published method.
-Comparison (25,647 Alpaca rows, 1,538 picked, coverage of 5,129 rows held out; quality is the share
-of rows with a shorter answer; twins have another pick within cosine 0.9; see benchmarks/cover):
+similarities. This is not a published method.
+Comparison: 25,647 Alpaca rows, 1,538 picked, vectors of 256 dimensions (means of static token
+vectors). coverage: mean largest cosine of 5,129 rows held out to a pick; quality: share of the pool
+with a shorter answer; entropy over 150 other clusters; twins: picks within cosine 0.9 of another.
 
-TABLE
+    selector                     coverage  quality  entropy  twins
+    random                          0.525    0.505    0.979      4
+    top_k                           0.512    0.970    0.888     18
+    k_center                        0.442    0.360    0.931      0
+    quality x k-center              0.505    0.935    0.938      0
+    cluster_best                    0.530    0.933    0.951     17
+    cluster_quota, best             0.532    0.914    0.976     11
+    facility location, 3,000 rows   0.538    0.475    0.963      0
+    the same x quality              0.541    0.747    0.965      0
+    cover, strength 0               0.578    0.539    0.970      2
+    cover, strength 0.5             0.575    0.751    0.981      0
+    cover, strength 1               0.569    0.822    0.977      0
+    cover, strength 2               0.561    0.879    0.973      0
 
+On 9,016 GPTeacher rows (540 picked) coverage is 0.690 at random, 0.377 by top_k, 0.703 by facility
+location x quality and 0.729 by cover; cluster quotas stay below random there (0.626).
+This says that the subset is spread and good by its own measures, not that it trains better.
 Oracle: brute force over one block; (1 - 1/e) of the best subset; gains never rise.
 """
 

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from tamis.data.formats import FORMATS, otherwise, sniff
 from tamis.data.turns import Reject, scrubbed
 

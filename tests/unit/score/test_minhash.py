@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tamis.score import _groups
 from tamis.score._groups import as_sets, jaccard, similar_kept
 from tamis.score._minhash import (

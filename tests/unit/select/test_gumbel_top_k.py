@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from tamis.errors import UserError
 from tamis.select.gumbel_top_k import gumbel, gumbel_top_k
 from tamis.select.top_k import top_k

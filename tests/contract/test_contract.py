@@ -1,0 +1,14 @@
+"""Every registered method keeps the contract."""
+
+import pytest
+
+from tamis.registry import names
+from tamis.testing import checks
+
+SETTINGS = {"threshold": "threshold(at_least=20)"}  # refuses to run without a bound
+NAMES = [SETTINGS.get(name, name) for kind in ("score", "select", "method") for name in names(kind)]
+
+
+@pytest.mark.parametrize("check", [check for name in NAMES for check in checks(name)], ids=str)
+def test_contract(check):
+    check()

@@ -1,0 +1,158 @@
+"""What holds for every registered selector, whatever it computes."""
+
+import inspect
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tamis import registry
+from tamis.errors import UserError
+from tamis.types import SCHEMA, Budget, Column, ColumnName, Dataset, Pool, fingerprint
+
+SELECTORS = [spec for spec in registry.specs(("select",)) if not spec.resources]
+SETTINGS = {
+    "stratified": {"by": "label", "then": "score"},
+    "threshold": {"by": "score", "at_least": -1.0},
+    "percentile_band": {"by": "score", "low": 10.0, "high": 90.0},
+    "cluster_quota": {"by": "score"},
+    "cluster_best": {"by": "score", "top": 3},
+    "cover": {"quality": "score"},
+}
+# `top_k` and `random` rely on the runner, which drops rows without a value before
+RELY_ON_THE_RUNNER = {"top_k", "random", "length_matched_random"}
+
+every_selector = pytest.mark.parametrize("spec", SELECTORS, ids=lambda spec: spec.name)
+quick = settings(max_examples=15, deadline=None)
+
+
+def make(ids, answers, columns, costs):
+    rows = [
+        {
+            "id": i,
+            "messages": [{"role": "assistant", "content": answer}],
+            "source": 0,
+            "row": number,
+        }
+        for number, (i, answer) in enumerate(zip(ids, answers, strict=True))
+    ]
+    table = pa.Table.from_pylist(rows, schema=SCHEMA)
+    made = Pool.of(Dataset(table, fingerprint(table["id"])), **columns)
+    return Pool(made.data, made.columns, made.rows, np.asarray(costs, np.int64))
+
+
+@st.composite
+def pools(draw, duplicates=True):
+    count = draw(st.integers(1, 30))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    vectors = generator.standard_normal((count, 4)).astype(np.float32)
+    scores = generator.integers(0, 6, count).astype(float)  # ties
+    if duplicates:
+        vectors[: count // 3] = vectors[0]
+    order = generator.permutation(count)
+    return make(
+        [f"{number:03d}" for number in order],
+        ["a" * n for n in generator.integers(1, 20, count)],
+        {
+            "embedding": vectors,
+            "score": scores,
+            "label": [f"l{n}" for n in generator.integers(0, 4, count)],
+            "tags": [[f"t{n}"] for n in generator.integers(0, 4, count)],
+        },
+        generator.integers(1, 50, count),
+    )
+
+
+def choose(spec, pool, budget):
+    params = dict(SETTINGS.get(spec.name, {}))
+    for name, param in spec.params.items():
+        if param.default is inspect.Parameter.empty and name not in params:
+            assert param.is_column, f"say in SETTINGS what {spec.name} should get as {name}"
+            plural = param.type != ColumnName
+            params[name] = ["score"] if plural else "score"
+    targets = {name: pool.data for name in spec.targets}
+    try:
+        return spec.function(pool, budget, **targets, **params)
+    except UserError as error:
+        kind = next((k for k in ("vectors", "tags") if k in str(error)), None)
+        if kind is None or spec.name in SETTINGS:
+            raise
+        column = "embedding" if kind == "vectors" else "tags"
+        again = {n: column if v == "score" else v for n, v in params.items()}
+        return spec.function(pool, budget, **targets, **again)
+
+
+@every_selector
+@given(pool=pools(), count=st.integers(1, 40))
+@quick
+def test_rows_are_unique_in_range_and_within_a_count(spec, pool, count):
+    chosen = choose(spec, pool, Budget(count=count))
+    assert len(chosen) <= count
+    assert len(set(chosen.rows.tolist())) == len(chosen) == len(chosen.gains)
+    assert all(0 <= row < len(pool) for row in chosen.rows.tolist())
+    assert np.isfinite(chosen.gains).all()
+
+
+@every_selector
+@given(pool=pools(), tokens=st.integers(1, 600))
+@quick
+def test_tokens_are_never_exceeded(spec, pool, tokens):
+    assert pool.costs[choose(spec, pool, Budget(tokens=tokens)).rows].sum() <= tokens
+
+
+@every_selector
+@given(pool=pools(), small=st.integers(1, 30), more=st.integers(0, 30))
+@quick
+def test_a_smaller_budget_is_a_prefix(spec, pool, small, more):
+    less = choose(spec, pool, Budget(count=small))
+    larger = choose(spec, pool, Budget(count=small + more))
+    assert larger.rows[: len(less)].tolist() == less.rows.tolist()
+    few, many = (choose(spec, pool, Budget(tokens=20 * n)) for n in (small, small + more))
+    assert many.rows[: len(few)].tolist() == few.rows.tolist()
+
+
+@every_selector
+@given(pool=pools(), seed=st.integers(0, 99))
+@quick
+def test_the_order_of_the_file_changes_nothing(spec, pool, seed):
+    shuffled = pool.take(np.random.default_rng(seed).permutation(len(pool)))
+    budget = Budget(count=max(1, len(pool) // 2))
+    one, two = choose(spec, pool, budget), choose(spec, shuffled, budget)
+    assert pool.ids[one.rows].tolist() == shuffled.ids[two.rows].tolist()
+    assert np.allclose(one.gains, two.gains)
+
+
+@every_selector
+@given(pool=pools(), holes=st.lists(st.booleans(), min_size=30, max_size=30))
+@quick
+def test_a_row_without_values_is_never_picked(spec, pool, holes):
+    if spec.name in RELY_ON_THE_RUNNER:
+        pytest.skip("reads no column, or leaves missing values to the runner")
+    gone = np.array(holes[: len(pool)])
+    score = np.where(gone, np.nan, pool.scores("score"))
+    vectors = np.where(gone[:, None], np.nan, pool.vectors("embedding"))
+    labels = [None if hole else v for v, hole in zip(pool.labels("label"), gone, strict=True)]
+    holed = Pool.of(pool.data, score=score, embedding=vectors, label=Column.strings(labels))
+    columns = {**holed.columns, "tags": pool.columns["tags"]}
+    holed = Pool(pool.data, columns, pool.rows, pool.costs)
+    chosen = choose(spec, holed, Budget(count=len(pool)))
+    assert not gone[chosen.rows].any()
+    assert all(gone[rows].all() for rows in chosen.dropped.values())
+
+
+@every_selector
+def test_equal_rows_come_in_the_order_of_their_ids_or_by_the_seed(spec):
+    count = 12
+    columns = {
+        "embedding": np.ones((count, 4), np.float32),
+        "score": np.ones(count),
+        "label": ["a"] * count,
+        "tags": [["a"]] * count,
+    }
+    pool = make([f"{n:02d}" for n in range(count)], ["a"] * count, columns, [1] * count)
+    chosen = choose(spec, pool, Budget(count=count))
+    seeded = "seed" in spec.params
+    assert chosen.rows.tolist() == sorted(chosen.rows.tolist()) or seeded
+    assert len(set(chosen.rows.tolist())) == len(chosen)
