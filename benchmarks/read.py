@@ -25,7 +25,7 @@ def seeds(path: Path | None) -> list[dict[str, str]]:
         return json.loads(path.read_text("utf-8"))
     return [
         {
-            "instruction": f"Name {i} things that are {i % 7}.",
+            "instruction": f"Name {i} things.",
             "input": "",
             "output": "One. " * (i % 90),
         }
@@ -95,7 +95,8 @@ def main() -> None:
             ours, plain = run("tamis", path), run("naive", path)
             print(
                 f"       ratio: {ours[0] / plain[0]:.2f} of the naive speed on the clock,"
-                f" {ours[1] / plain[1]:.2f} per processor second, {ours[2] / plain[2]:.2f} of the memory"
+                f" {ours[1] / plain[1]:.2f} per processor second,"
+                f" {ours[2] / plain[2]:.2f} of the memory"
             )
 
 

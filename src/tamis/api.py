@@ -150,7 +150,7 @@ class Picked:
 def select(
     data: Data,
     *,
-    method: str = "default",
+    method: str = "clean_cover",
     budget: str | int | float = "5%",
     out: str | None = None,
     params: Mapping[str, Any] | None = None,

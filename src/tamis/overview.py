@@ -17,8 +17,8 @@ LENGTHS = {
     "answers in a conversation": "turns",
 }
 FAULTS = {
-    "empty answer": "length(of=response,unit=characters)",
-    "empty instruction": "length(of=instruction,unit=characters)",
+    "empty answer": "empty(of=response)",
+    "empty instruction": "empty(of=instruction)",
     "answer refuses": "refusal",
     "answer is cut off": "truncated_ending",
     "same as an earlier row": "exact_duplicate",
@@ -91,8 +91,7 @@ def faults(pool: Pool) -> list[dict[str, Any]]:
     rows = []
     for title, name in FAULTS.items():
         values = pool.scores(name)
-        hit = values == 0 if title.startswith("empty") else values > 0
-        count = int(np.sum(hit & ~np.isnan(values)))
+        count = int(np.sum(values > 0))
         rows.append({"problem": title, "rows": count, "share": f"{count / len(pool):.1%}"})
     return rows
 

@@ -30,17 +30,23 @@ _BETWEEN = SPACE + b",]"  # what may stand between two records
 _PATIENCE = 1 << 27  # a record without an end is looked into from this length on
 _WINDOW = 1 << 16
 _UNDECIDED = -1
+_LEARNT_FROM = 100  # records of each block
 _NOT_BETWEEN = re.compile(rb"[^ \t\r\n,\]]")
 _FIRST_KEY = re.compile(rb'\s*\{\s*"((?:[^"\\]|\\.)*)"')
 
-# Bytes that matter to the structure: quotes and brackets; commas too for a list of scalars.
 _BRACKETS = np.zeros(256, np.int8)
 _BRACKETS[list(b"[{")] = 1
 _BRACKETS[list(b"]}")] = -1
-_WANTED = _BRACKETS != 0
-_WANTED[ord('"')] = True
-_WITH_COMMAS = _WANTED.copy()
-_WITH_COMMAS[ord(",")] = True
+
+
+def _table(marks: bytes) -> bytes:
+    """For bytes.translate, which finds marks several times faster than numpy's indexing."""
+    return bytes(mark in marks for mark in range(256))
+
+
+# Bytes that matter to the structure: quotes and brackets; commas too for a list of scalars.
+_MARKS = _table(b'"[]{}')
+_MARKS_AND_COMMAS = _table(b'"[]{},')
 
 
 def decode(raw: bytes) -> Any:
@@ -111,18 +117,19 @@ def lines(blocks: Iterable[bytes]) -> Iterator[Record]:
                 yield record_of(raw, number)._replace(raw=line.removesuffix(b"\r"))
 
 
-def _outside(buffer: NDArray[np.uint8], wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Positions of wanted bytes outside of strings, in a text that begins outside of one."""
-    at = np.flatnonzero(wanted[buffer])
+def _outside(data: bytes, marks: bytes) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Positions of marks outside of strings, and which; the text begins outside of a string."""
+    buffer = np.frombuffer(data, np.uint8)
+    at = np.flatnonzero(np.frombuffer(data.translate(marks), np.bool_))
     quote = buffer[at] == ord('"')
     quotes = at[quote]
     escaped = quotes[(quotes > 0) & (buffer[quotes - 1] == ord("\\"))]
     if len(escaped):
         odd = escaped[_run_before(buffer, escaped) % 2 == 1]
-        keep = ~np.isin(at, odd, assume_unique=True)
-        at, quote = at[keep], quote[keep]
-    inside = np.cumsum(quote) % 2 == 1
-    return np.asarray(at[~inside & ~quote])
+        quote[np.searchsorted(at, odd)] = False  # such a quote is a character of its string
+    outside = np.cumsum(quote, dtype=np.uint8) % 2 == 0  # overflow keeps what is odd
+    outside &= buffer[at] != ord('"')
+    return at[outside], buffer[at[outside]]
 
 
 def _run_before(buffer: NDArray[np.uint8], at: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -138,10 +145,9 @@ def ends(data: bytes, *, scalars: bool = False) -> list[int]:
     An element ends with the bracket that closes it; in a list of scalars also at a comma. `data`
     begins inside the list; the list's own end is the end of a last element, perhaps an empty one.
     """
-    buffer = np.frombuffer(data, np.uint8)
-    at = _outside(buffer, _WITH_COMMAS if scalars else _WANTED)
-    step = _BRACKETS[buffer[at]].astype(np.int64)
-    depth = np.cumsum(step)
+    at, mark = _outside(data, _MARKS_AND_COMMAS if scalars else _MARKS)
+    step = _BRACKETS[mark]
+    depth = np.cumsum(step, dtype=np.int64)
     floor = np.minimum.accumulate(np.minimum(depth, 0))  # falls by one where the list itself ends
     closed = np.diff(floor, prepend=0) < 0
     wanted = (depth == floor) & (step <= 0)
@@ -191,19 +197,20 @@ def elements(blocks: Iterable[bytes], *, scalars: bool = False) -> Iterator[Reco
 
 def _complete(place: _Place, scalars: bool, final: bool) -> Iterator[Record]:
     """The records whose end is in the data."""
-    again = True
+    data, again = place.data, True
     while again:
         again = False
         base = place.at
-        for end in (base + end for end in ends(place.data[base:], scalars=scalars)):
-            place.skip()
-            if end <= place.at:
+        for index, end in enumerate(ends(data[base:], scalars=scalars)):
+            raw = data[place.at : base + end].lstrip(_BETWEEN)
+            if not raw:
                 continue
-            raw = place.data[place.at : end].rstrip(SPACE)
-            record = record_of(raw, place.line)
+            place.move(base + end - len(raw))
+            record = record_of(raw.rstrip(SPACE), place.line)
             if record.problem is None:
-                _learn(place.keys, raw)
-            elif start := _resume(place, end):
+                if index < _LEARNT_FROM:
+                    _learn(place.keys, raw)
+            elif start := _resume(place, base + end):
                 if start == _UNDECIDED and not final:
                     return
                 if start != _UNDECIDED:
@@ -211,7 +218,7 @@ def _complete(place: _Place, scalars: bool, final: bool) -> Iterator[Record]:
                     again = True
                     break
             yield record
-            place.move(end)
+            place.move(base + end)
 
 
 def _incomplete(place: _Place, scalars: bool, final: bool) -> Iterator[Record]:

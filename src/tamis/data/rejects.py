@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections import Counter
 from typing import IO, Any
 
@@ -14,6 +15,7 @@ from tamis.data.turns import compact
 from tamis.errors import UserError
 
 _SHOWN = 20  # distinct reasons that are kept
+_PLACE = re.compile(r" at (?:character|byte) \d+(?: of the record)?")
 
 
 class Rejects:
@@ -34,8 +36,9 @@ class Rejects:
         if self._strict:
             where = f"{source}, line {record.line}" if record.line else f"{source}, row {row}"
             raise UserError(f"{where}: {reason}")
-        known = reason in self.reasons or len(self.reasons) < _SHOWN
-        self.reasons[reason if known else "other reasons"] += 1
+        kind = _PLACE.sub("", reason)
+        known = kind in self.reasons or len(self.reasons) < _SHOWN
+        self.reasons[kind if known else "other reasons"] += 1
         if self.path is None:
             return
         if self._file is None:

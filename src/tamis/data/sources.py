@@ -213,8 +213,6 @@ def _hub(name: str, split: str | None) -> Origin:
     try:
         import datasets
     except ImportError:
-        if _HUB.fullmatch(name) and os.path.isdir(os.path.dirname(name)):
-            raise UserError(f"no file {name}") from None
         raise MissingExtra("reading from the Hub", "hub") from None
     try:
         found = datasets.load_dataset(name)

@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -38,10 +37,23 @@ Row = tuple[list[Message], str | None, str | None, int, int, bytes | None]
 """messages, tools, extra, source, row, raw"""
 
 
-def _arrow(rows: list[Row]) -> pa.RecordBatch:
-    messages, tools, extra, source, row, raw = zip(*rows, strict=True)
-    offsets = np.concatenate([[0], np.cumsum([len(turns) for turns in messages])])
-    flat = list(chain.from_iterable(messages))
+class _Batch:
+    """Rows taken apart: what is left holds no Python container, which keeps the collector idle."""
+
+    __slots__ = ("digests", "lengths", "messages", "rest", "size")
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.lengths: list[int] = []
+        self.rest: list[tuple[str | None, str | None, int, int, bytes | None]] = []
+        self.digests: list[bytes] = []
+        self.size = 0
+
+
+def _arrow(batch: _Batch) -> pa.RecordBatch:
+    tools, extra, source, row, raw = zip(*batch.rest, strict=True)
+    offsets = np.concatenate([[0], np.cumsum(batch.lengths)])
+    flat = batch.messages
     turns = pa.StructArray.from_arrays(
         [pa.array(column, pa.string()) for column in zip(*flat, strict=True)], fields=list(MESSAGE)
     )
@@ -72,27 +84,28 @@ class Writer:
         self._path = _new_file(folder)
         self._file = pa.OSFile(self._path, "wb")
         self._out = pa.ipc.new_file(self._file, _STORED)
-        self._rows: list[Row] = []
-        self._names: list[bytes] = []
-        self._size = 0
+        self._batch = _Batch()
         self._digests: list[bytes] = []
         self._lengths: list[int] = []
 
     def add(self, row: Row) -> None:
-        messages, tools, extra, _, _, raw = row
-        self._names.append(digest(messages, tools))  # first: it raises where a text is unstorable
-        self._rows.append(row)
+        messages, tools, extra, source, number, raw = row
+        batch = self._batch
+        batch.digests.append(digest(messages, tools))  # first: it raises where a text is unstorable
+        batch.messages += messages
+        batch.lengths.append(len(messages))
+        batch.rest.append((tools, extra, source, number, raw))
         # Where there are no bytes as read (columnar sources), the texts are counted one by one.
-        self._size += 2 * len(raw) if raw is not None else len(extra or "") + _length(messages)
-        if self._size >= BYTES or len(self._rows) >= ROWS:
+        batch.size += 2 * len(raw) if raw is not None else len(extra or "") + _length(messages)
+        if batch.size >= BYTES or len(batch.rest) >= ROWS:
             self._flush()
 
     def _flush(self) -> None:
-        if self._rows:
-            self._out.write_batch(_arrow(self._rows))
-            self._digests.append(b"".join(self._names))
-            self._lengths.append(len(self._rows))
-        self._rows, self._names, self._size = [], [], 0
+        if self._batch.rest:
+            self._out.write_batch(_arrow(self._batch))
+            self._digests.append(b"".join(self._batch.digests))
+            self._lengths.append(len(self._batch.rest))
+        self._batch = _Batch()
 
     def table(self) -> pa.Table:
         """All rows with their ids; the file is mapped, and gone from the folder where possible."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tamis.protocols import Embedder, Tokenizer
 
 
-def embedder(name: str) -> Embedder:
+def named_embedder(name: str) -> Embedder:
     """`static` is the table in the package; any other name is a sentence-transformers model."""
     if name == "static":
         from tamis.models.static import StaticEmbedder
@@ -16,7 +16,7 @@ def embedder(name: str) -> Embedder:
     return SentenceEmbedder(name)
 
 
-def tokenizer(name: str) -> Tokenizer:
+def named_tokenizer(name: str) -> Tokenizer:
     """`tamis` is the tokenizer in the package; else a tokenizer.json or a name on the Hub."""
     from tamis.models.tokenizer import load_tokenizer
 

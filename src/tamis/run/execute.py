@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def compute(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Prog
     """The column of one step for all rows of the pool, from the store where it is there."""
     folder = store.folder(step.spec.name, step.key)
     ids = pool.data.ids
+    seen = store.parts(folder)  # before reading: what comes after this is somebody else's
     column, missing = store.read(folder, ids)
     if column is not None and not missing.any():
         return column
@@ -39,7 +41,7 @@ def compute(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Prog
     if step.spec.scope == "table":
         _table(step, pool, inputs, store, progress)
     else:
-        _shards(step, pool.data, missing, inputs, store, progress)
+        _shards(step, pool.data, missing, seen, inputs, store, progress)
     column, missing = store.read(folder, ids)
     if column is None or missing.any():
         raise RuntimeError(
@@ -60,7 +62,13 @@ def _table(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progr
 
 
 def _shards(
-    step: Step, data: Dataset, missing: Mask, inputs: Inputs, store: Store, progress: Progress
+    step: Step,
+    data: Dataset,
+    missing: Mask,
+    seen: set[Path],
+    inputs: Inputs,
+    store: Store,
+    progress: Progress,
 ) -> None:
     """Row scope: shards are cut at the same places in every run, so that claims meet.
 
@@ -69,7 +77,6 @@ def _shards(
     folder = store.folder(step.spec.name, step.key)
     starts = [s for s in range(0, len(data), SHARD) if missing[s : s + SHARD].any()]
     total, done = int(missing.sum()), 0
-    seen = store.parts(folder)
     progress(step.name, 0, total)
     for wait in (False, True):
         left = []

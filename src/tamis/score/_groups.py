@@ -8,12 +8,12 @@ with a ~ b ~ c they drop c although it is unlike a. Only the order of the rows g
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.types import Floats, Ints
+from tamis.types import Floats, Ints, Mask
 
 MOST_KEPT = 32
 """Kept rows that a bucket's other rows are compared with: the bound against quadratic buckets."""
@@ -30,11 +30,31 @@ class Sets(NamedTuple):
 
 def as_sets(flat: NDArray[np.uint64], counts: Ints) -> Sets:
     """Sets of each row's distinct hashes, numbered so that equal hashes have equal numbers."""
-    rows = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
-    numbers = np.unique(flat, return_inverse=True)[1].astype(np.uint64)
-    pairs = np.unique((rows << np.uint64(32)) | numbers)
+    order = np.argsort(flat)
+    number = np.empty(len(flat), np.uint32)
+    number[order] = np.cumsum(starts(flat[order]), dtype=np.uint32)
+    del order
+    pairs = np.repeat(np.arange(len(counts), dtype=np.uint64) << np.uint64(32), counts)
+    pairs |= number
+    pairs.sort()
+    pairs = pairs[starts(pairs)]
     sizes = np.bincount((pairs >> np.uint64(32)).astype(np.int64), minlength=len(counts))
     return Sets(pairs.astype(np.uint32), np.concatenate([[0], np.cumsum(sizes)]))
+
+
+def starts(ordered: NDArray[Any]) -> Mask:
+    """Where a value differs from the one before it."""
+    first = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return first
+
+
+def repeated(ordered: NDArray[Any]) -> Mask:
+    """Where a value is that of the one before or after it."""
+    first = starts(ordered)
+    last = np.ones(len(ordered), np.bool_)
+    last[:-1] = first[1:]
+    return ~(first & last)
 
 
 def jaccard(sets: Sets, left: Ints, right: Ints) -> Floats:
@@ -79,15 +99,16 @@ def similar_kept(
     bucket, row = bucket[order], row[order]
     used = np.zeros(int(bucket.max(initial=-1)) + 1, np.int64)
     while len(bucket):
-        first = np.append(True, bucket[1:] != bucket[:-1])
-        alone = first & np.append(first[1:], True)
-        bucket, row, first = bucket[~alone], row[~alone], first[~alone]
+        shared = repeated(bucket)
+        bucket, row = bucket[shared], row[shared]
+        first = starts(bucket)
         leads, shares = (np.bincount(rows, minlength=len(result)) for rows in (row[first], row))
         kept = leads == shares
         group = np.cumsum(first) - 1
         settled = kept[row[first]]  # buckets whose first row is kept
         compared = settled[group] & ~first
-        pairs = np.unique(row[first][group[compared]] * len(result) + row[compared])
+        pairs = np.sort(row[first][group[compared]] * len(result) + row[compared])
+        pairs = pairs[starts(pairs)]
         left, right = pairs // len(result), pairs % len(result)
         similarity = jaccard(sets, left, right)
         hit = similarity >= threshold

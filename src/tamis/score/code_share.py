@@ -4,7 +4,8 @@ Formula: lines inside ``` or ~~~ (the fences too) or of the form of a statement,
 are not blank. A form is a definition, an import, a block head, an assignment of a call or literal,
 a call that fills the line, a line of braces, a line that ends like `...);`, a tag, an upper-case
 SQL clause, a `//` comment. A bare `x = 5` is left to mathematics, `# title` to Markdown.
-Measured: median 1.0 on CodeAlpaca answers that are programs, 0.0 on Alpaca answers that are prose.
+Measured: above 0 on 84 % of CodeAlpaca's answers (the rest are prose) with median 1.0 among them,
+and on 3 % of Alpaca's.
 Oracle: hand-counted answers in seven languages.
 """
 
@@ -29,7 +30,7 @@ _FORMS = (
     r"if [\w.]+(?: (?:not )?in [\w.]+)?:|with .+\(.*\).*:|(?:else|try|finally):|except\b.*:",
     r"\}? ?(?:else|catch|finally)\b.*\{",
     r"(?:const|let|var|int|float|double|char|bool|string|String|auto) [\w\[\]]+(?: =.*|;)",
-    r"return\b.*[;()\[\]].*|return \w+|return|break;?|continue;?|pass",
+    r"return\b.*[;()\[\]].*|return [\w.]+(?: [-+*/%<>=&|]+ .*)?|return|break;?|continue;?|pass",
     r"[A-Za-z_$][\w.$]*(?:\[[^\]]*\])? ?[-+*/]?= ?(?:[\[{\"'(]|\w+[.(\[]|new |None|True|False).*",
     r"[A-Za-z_$][\w.$]*\(.*\)[;:]?(?: ?[#/]+ .*)?",
     r".*[=()\[\]{}].*; ?(?:[#/]+ .*)?",

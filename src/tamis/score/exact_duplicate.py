@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from tamis.score._blocks import ROWS, blocks
+from tamis.score._groups import repeated
 from tamis.spec import scorer
 from tamis.types import Batch, Column, Ints, Part, Pool
 
@@ -43,7 +44,8 @@ def exact_duplicate(pool: Pool, *, of: Part = "all", normalise: bool = True) -> 
     for start, texts in blocks(pool.data, of):
         series = _comparable(texts, normalise)
         hashed[start : start + len(texts)] = series.hash().to_numpy()
-    rows = _repeated(hashed)
+    by_hash = np.argsort(hashed)
+    rows = np.sort(by_hash[repeated(hashed[by_hash])])
     texts = pl.concat([pl.Series(dtype=pl.String), *_texts(pool, of, rows, normalise)])
     ids = pl.Series(pl.from_arrow(pool.data.ids.take(pa.array(rows))))
     frame = pl.DataFrame({"text": texts, "id": ids, "row": rows}).sort("id")
@@ -62,14 +64,6 @@ def _comparable(texts: pa.Array, normalise: bool) -> pl.Series:
         return series
     lowered = series.str.normalize("NFKC").str.to_lowercase()
     return lowered.str.replace_all(r"\s+", " ").str.strip_chars()
-
-
-def _repeated(hashed: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> Ints:
-    """Rows whose hash is also another row's, in order."""
-    order = np.argsort(hashed)
-    found = hashed[order]
-    first = np.append(True, found[1:] != found[:-1])[: len(found)]
-    return np.sort(order[~(first & np.append(first[1:], True)[: len(found)])])
 
 
 def _texts(pool: Pool, of: Part, rows: Ints, normalise: bool) -> list[pl.Series]:

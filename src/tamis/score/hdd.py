@@ -47,5 +47,4 @@ def expected_ratio(found: Words, draws: int) -> Floats:
     for drawn in range(draws):
         missed *= np.maximum(size - count - drawn, 0) / (size - drawn)
     shares = (1 - missed)[which] / draws
-    ratios: Floats = np.bincount(rows, weights=shares, minlength=len(found.counts))
-    return ratios
+    return np.bincount(rows, weights=shares, minlength=len(found.counts)).astype(np.float64)

@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 
 from tamis.errors import UserError
 from tamis.score._blocks import ROWS, blocks
-from tamis.score._groups import Sets, as_sets, similar_kept
+from tamis.score._groups import Sets, as_sets, repeated, similar_kept, starts
 from tamis.score._minhash import Hashes, band_keys, bands_for, shingles, signatures
 from tamis.spec import scorer
 from tamis.types import Batch, Column, Ints, Part, Pool
@@ -91,9 +91,8 @@ def _shared(keys: Hashes, there: Ints) -> tuple[Ints, Ints]:
     for band in keys:
         order = there[np.argsort(band[there])]
         found = band[order]
-        first = np.append(True, found[1:] != found[:-1])[: len(found)]
-        shared = ~(first & np.append(first[1:], True)[: len(found)])
-        new = first[shared]
+        shared = repeated(found)
+        new = starts(found)[shared]
         buckets.append(number + np.cumsum(new) - 1)
         rows.append(order[shared])
         number += int(new.sum())

@@ -5,10 +5,10 @@ rows of the pool and the n2 best of each cluster. Paper: arXiv:2402.18191, n1 = 
 1,017 of 52,002 Alpaca rows, with its own quality regressor as the score.
 Official code hard-codes n2, compares labels as strings and drops full-record duplicates on the way;
 here rows are rows, and near-duplicates are a step of their own.
-The paper's subset has one size. To serve any budget, its two lists are interleaved in the
-proportion of their lengths (Sainte-Laguë), each from its best row down, so that a smaller subset
-has the same mixture and at `union` rows it is the paper's subset exactly; the second best of every
-cluster, then the third, and so on fill a larger budget.
+The paper's subset has one size. To serve any budget, the n1 best and the winners that are not
+among them are interleaved in the proportion of their numbers (Sainte-Laguë), each from its best row
+down, so that a smaller subset has the same mixture and at `union` rows it is the paper's subset
+exactly; the second best of every cluster, then the third, and so on fill a larger budget.
 Oracle: methods.md C1; k(52,002) = 161.
 """
 
@@ -67,14 +67,13 @@ def car_order(scores: Floats, labels: Ints, top: int, per_cluster: int) -> tuple
     place = np.empty_like(best)
     place[grouped] = np.arange(len(best)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     rounds = best[np.argsort(place[best], kind="stable")]
-    winners = rounds[: int((place < per_cluster).sum())]
-    lists = [best[:top], winners]
-    lengths = np.array([len(part) for part in lists])
+    others = rounds[~np.isin(rounds, best[:top])]
+    winners = int((place[others] < per_cluster).sum())
+    lengths = np.array([len(best) - len(others), winners])
     which, at = apportion(lengths.astype(np.float64), lengths)
-    mixed = np.concatenate(lists)[np.where(which == 0, at, at + lengths[0])]
-    _, first = np.unique(np.concatenate([mixed, rounds]), return_index=True)
-    order = np.concatenate([mixed, rounds])[np.sort(first)]
-    return order.astype(np.int64), len(np.unique(mixed))
+    order = np.concatenate([best[:top], others])
+    order[: len(at)] = order[np.where(which == 0, at, at + lengths[0])]
+    return order.astype(np.int64), len(at)
 
 
 def principal(vectors: Vectors, variance: float) -> Vectors:

@@ -105,7 +105,7 @@ def test_trl_and_datasets_load_the_file(tmp_path):
 
 
 def lf_converted(record, entry):
-    """What LLaMA-Factory 0.9 makes of a ShareGPT record, by its documented rules; None if skipped."""
+    """What LLaMA-Factory makes of a ShareGPT record by its documented rules; None if skipped."""
     roles = {"human": "user", "gpt": "assistant", "observation": "observation"}
     roles |= {"function_call": "function"}
     turns = record[entry["columns"]["messages"]]
@@ -191,7 +191,7 @@ def test_axolotl_gets_its_block_and_records_of_one_type(tmp_path):
 @pytest.mark.parametrize("reason", UNFIT)
 def test_rows_that_llama_factory_would_skip_are_refused_or_listed(reason, tmp_path):
     data = read([PLAIN, chat(UNFIT[reason])])
-    with pytest.raises(UserError, match=f"1 of 2 rows cannot .* llamafactory: {reason}"):
+    with pytest.raises(UserError, match=rf"1 of 2 rows cannot .* llamafactory: {reason}"):
         export(data, np.arange(2), tmp_path, to="llamafactory")
     assert list(tmp_path.iterdir()) == []
     path, info, left = export(data, np.arange(2), tmp_path, to="llamafactory", skip=True)

@@ -237,7 +237,7 @@ def test_what_cannot_be_read_is_rejected_with_a_reason(format, record, reason):
 
 
 def test_an_unknown_role_names_the_known_ones():
-    with pytest.raises(Reject, match="known: .*assistant.*human.*user"):
+    with pytest.raises(Reject, match=r"known: .*assistant.*human.*user"):
         FORMATS["sharegpt"]({"conversations": [{"from": "x", "value": "y"}]})
 
 

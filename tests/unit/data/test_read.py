@@ -149,7 +149,7 @@ def test_columns_can_be_named(tmp_path):
     data = read(path, fields={"instruction": "frage", "response": "antwort"})
     assert texts(data) == [["q", "a"]]
     assert data.table["extra"].to_pylist() == ['{"id":3}']
-    with pytest.raises(UserError, match="no field 'frag'.*did you mean 'frage'"):
+    with pytest.raises(UserError, match=r"no field 'frag'.*did you mean 'frage'"):
         read(path, fields={"instruction": "frag"})
 
 
@@ -158,7 +158,7 @@ def test_a_format_can_be_named(tmp_path):
     assert read(path, format="evol_instruct").sources[0].format == "evol_instruct"
     with pytest.raises(UserError, match="no format 'alpacca'; did you mean 'alpaca'"):
         read(path, format="alpacca")
-    with pytest.raises(UserError, match="no record of .* can be read as sharegpt"):
+    with pytest.raises(UserError, match=r"no record of .* can be read as sharegpt"):
         read(path, format="sharegpt")
 
 
@@ -191,7 +191,8 @@ def test_a_bad_line_is_rejected_with_line_and_reason_and_kept_as_it_was(name, tm
     else:
         assert stored.encode() == raw
     assert re.search(reason, entry["reason"])
-    assert data.sources[0].detail["reject_reasons"] == {entry["reason"]: 1}
+    ((kind, count),) = data.sources[0].detail["reject_reasons"].items()
+    assert entry["reason"].startswith(kind) and count == 1
     with pytest.raises(UserError, match="line 7: "):
         read(path, strict=True)
 

@@ -14,7 +14,7 @@ LABELS = ["en"] * 60 + ["de"] * 30 + ["zh"] * 10
     [
         ("proportional", {"en": 12, "de": 6, "zh": 2}),
         ("equal", {"en": 7, "de": 7, "zh": 6}),
-        ("square_root", {"en": 10, "de": 6, "zh": 4}),
+        ("square_root", {"en": 9, "de": 7, "zh": 4}),
     ],
 )
 def test_shares(allocation, wanted):

@@ -1,0 +1,174 @@
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tamis.errors import UserError
+from tamis.run import execute
+from tamis.run.session import Run
+from tamis.store import Store
+from tamis.testing import dataset
+from tamis.types import Column
+
+
+def ids(*names):
+    return pa.chunked_array([list(names)], pa.string())
+
+
+def floats(*values):
+    data = np.array([np.nan if v is None else v for v in values], float)
+    return Column.floats(data, missing=np.isnan(data))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+def test_what_was_appended_is_read_in_the_order_asked_for(store):
+    folder = store.folder("m", "k")
+    store.append(folder, ids("a", "b"), floats(1, None))
+    store.append(folder, ids("c"), floats(3))
+    column, missing = store.read(folder, ids("c", "x", "b", "a"))
+    assert missing.tolist() == [False, True, False, False]
+    assert column.values.to_pylist() == [3, None, None, 1]
+    assert column.problem.to_pylist() == [None, None, "missing", None]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        Column.vectors(np.arange(6).reshape(3, 2), none=np.array([False, True, False])),
+        Column.strings(["a", None, "c"], none=np.array([False, True, False])),
+        Column.tags([["a", "b"], [], ["c"]], none=np.array([False, True, False])),
+    ],
+)
+def test_every_kind_of_column_comes_back_as_it_was(store, column):
+    folder = store.folder("m", "k")
+    store.append(folder, ids("a", "b", "c"), column)
+    back, missing = store.read(folder, ids("a", "b", "c"))
+    assert not missing.any()
+    assert back.values.equals(column.values)
+    assert back.problem.equals(column.problem)
+
+
+def test_a_damaged_part_counts_as_absent(store):
+    folder = store.folder("m", "k")
+    path = store.append(folder, ids("a", "b"), floats(1, 2))
+    store.append(folder, ids("c"), floats(3))
+    path.write_bytes(path.read_bytes()[:40])
+    assert store.read(folder, ids("a", "b", "c"))[1].tolist() == [True, True, False]
+
+
+def test_a_folder_that_cannot_be_written_is_one_message(tmp_path):
+    (tmp_path / "file").write_text("")
+    store = Store(tmp_path / "file")
+    with pytest.raises(UserError, match="--store"):
+        store.append(store.folder("m", "k"), ids("a"), floats(1))
+
+
+def test_a_claim_is_refused_while_another_process_holds_it(store):
+    folder = store.folder("m", "k")
+    shard = ids("a", "b")
+    with store.claim(folder, shard, wait=False) as held:
+        assert held
+        code = (
+            "import sys, pyarrow as pa; from pathlib import Path; from tamis.store import Store\n"
+            "with Store(Path()).claim(Path(sys.argv[1]), pa.chunked_array([['a', 'b']]), wait=False)"
+            " as held: print(held)"
+        )
+        other = subprocess.run(
+            [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+        )
+        assert other.stdout.strip() == "False"
+    with store.claim(folder, shard, wait=False) as held:
+        assert held
+
+
+SLOW = """
+import time
+from tamis import Batch, Column, scorer
+
+@scorer()
+def slow(batch: Batch, *, log: str) -> Column:
+    with open(log, "a") as file:
+        file.write("".join(i + "\\n" for i in batch.ids))
+    time.sleep(0.15)
+    return Column.floats([float(len(t)) for t in batch.texts().to_pylist()])
+"""
+
+
+def score_slowly(store, code, log, start=None):
+    """Scores 40 rows in 10 shards and writes the id of each row that it computes to `log`."""
+    execute.SHARD = 4
+    if start:
+        start.wait()
+    data = dataset().take(np.arange(40))
+    run = Run(store=store, allow_code=True)
+    return run.score(data, [f"{code}:slow(log={log})"])
+
+
+@pytest.fixture
+def slow(tmp_path):
+    (tmp_path / "mine.py").write_text(SLOW)
+    return str(tmp_path / "store"), str(tmp_path / "mine.py"), str(tmp_path / "log")
+
+
+def expected():
+    return [float(len(t)) for t in dataset().take(np.arange(40)).texts().to_pylist()]
+
+
+def computed(log):
+    return open(log).read().split()
+
+
+def test_killed_at_any_moment_nothing_committed_is_lost_or_computed_again(slow):
+    store, code, log = slow
+    context = multiprocessing.get_context("spawn")
+    for wait in (0.2, 0.5, 0.9):
+        child = context.Process(target=score_slowly, args=slow)
+        child.start()
+        deadline = time.monotonic() + 60
+        while not os.path.exists(log) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(wait)
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+    before = computed(log)
+    folder = next(Path(store).rglob("header.json")).parent
+    committed = set()
+    for path in folder.glob("part-*.parquet"):
+        committed |= set(pq.read_table(path)["id"].to_pylist())
+    assert 0 < len(committed) < 40, "the kill came too early or too late to show anything"
+    pool = score_slowly(*slow)
+    again = computed(log)[len(before) :]
+    assert not committed & set(again)
+    assert len(committed) + len(again) == 40
+    assert list(pool.columns.values())[0].values.to_pylist() == expected()
+
+
+def test_two_writers_at_once_share_the_work(slow):
+    _, _, log = slow
+    context = multiprocessing.get_context("spawn")
+    start = context.Event()
+    children = [context.Process(target=score_slowly, args=(*slow, start)) for _ in range(2)]
+    for child in children:
+        child.start()
+    time.sleep(1)
+    start.set()
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0, 0]
+    assert len(computed(log)) == len(set(computed(log))) == 40, "a row was computed twice"
+    pool = score_slowly(*slow)
+    assert len(computed(log)) == 40
+    assert list(pool.columns.values())[0].values.to_pylist() == expected()
