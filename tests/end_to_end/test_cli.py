@@ -1,0 +1,226 @@
+"""The command line as a person uses it: real processes, real files, exit codes, messages."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src"
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("scores"))
+
+
+@pytest.fixture
+def tamis(tmp_path, store):
+    """Runs `tamis ARGS` in an empty folder."""
+
+    def run(*args, code=0, stdin=None, path=SOURCE):
+        verb_takes_store = args[0] in ("select", "score", "inspect", "demo")
+        extra = ["--store", store] if verb_takes_store and "--help" not in args else []
+        done = subprocess.run(
+            [sys.executable, "-m", "tamis", *map(str, args), *extra],
+            cwd=tmp_path,
+            capture_output=True,
+            input=stdin,
+            env={**os.environ, "PYTHONPATH": str(path), "COLUMNS": "200"},
+        )
+        out, err = done.stdout.decode(), done.stderr.decode()
+        assert done.returncode == code, out + err
+        assert "Traceback" not in err
+        return out if code == 0 else err
+
+    run.folder = tmp_path
+    return run
+
+
+def lines(path):
+    return Path(path).read_bytes().splitlines()
+
+
+def test_select_writes_rows_byte_for_byte_and_runs_again_to_the_same_subset(tamis, sample):
+    tamis("select", sample, "--budget", "5%", "--out", "one")
+    subset = lines(tamis.folder / "one/subset.jsonl")
+    assert len(subset) == 100
+    assert set(subset) <= set(lines(sample))
+    tamis("select", "--config", "one/run.toml", "--out", "two")
+    assert (tamis.folder / "two/subset.jsonl").read_bytes() == (
+        tamis.folder / "one/subset.jsonl"
+    ).read_bytes()
+    table = pq.read_table(tamis.folder / "one/selection.parquet")
+    assert table.num_rows == 2000
+    assert sum(r is not None for r in table["rank"].to_pylist()) == 100
+    assert "mtld" in table.schema.names
+    manifest = json.loads((tamis.folder / "one/manifest.json").read_text())
+    assert manifest["selected"] == 100
+    assert manifest["data"]["rows"] == 2000
+
+
+def test_a_smaller_budget_is_the_start_of_a_larger_one(tamis, sample):
+    for budget in ("1%", "5%"):
+        tamis("select", sample, "--budget", budget, "--out", budget)
+    small, large = (lines(tamis.folder / b / "subset.jsonl") for b in ("1%", "5%"))
+    assert large[: len(small)] == small and len(small) == 20
+
+
+def test_a_token_budget_is_never_exceeded(tamis, sample):
+    tamis("select", sample, "--budget", "3000tok", "--method", "random", "--out", "tok")
+    table = json.loads(tamis("score", "tok/subset.jsonl", "--method", "tokens(of=all)", "--json"))
+    assert 0 < table["columns"][0]["mean"] * table["rows"] <= 3000
+
+
+def test_flags_that_only_the_method_knows(tamis, sample):
+    tamis("select", sample, "--method", "threshold", "--by", "length", "--at-most=30", "--budget", "10")
+    picked = lines(tamis.folder / "sample-threshold-10/subset.jsonl")
+    assert len(picked) == 10
+    assert all(len(json.loads(line)["output"]) <= 30 for line in picked)
+    message = tamis("select", sample, "--method", "threshold", "--by", "length", "--att", "3", code=2)
+    assert "did you mean 'at_least'" in message or "did you mean 'at_most'" in message
+    message = tamis("select", sample, "--method", "random", "--buget", "3", code=2)
+    assert "random has no parameter 'buget'" in message
+
+
+def test_a_scorer_selects_its_best_rows_and_quotas_use_the_rows_own_fields(tamis, sample):
+    tamis("select", sample, "--method", "length", "--budget", "3", "--out", "long")
+    lengths = [len(json.loads(line)["output"]) for line in lines(tamis.folder / "long/subset.jsonl")]
+    assert lengths == sorted((len(json.loads(r)["output"]) for r in lines(sample)), reverse=True)[:3]
+    quota = ["--method", "stratified", "--by", "field(name=source)", "--allocation", "equal"]
+    tamis("select", sample, *quota, "--budget", "50", "--out", "quota")
+    sources = [json.loads(line)["source"] for line in lines(tamis.folder / "quota/subset.jsonl")]
+    assert {sources.count(s) for s in set(sources)} == {10}
+
+
+def test_scores_are_not_computed_again(tamis, sample, store):
+    wanted = ("score", sample, "--method", "length(of=all),turns")
+    tamis(*wanted, "--out", "scores.parquet")
+    assert pq.read_table(tamis.folder / "scores.parquet").schema.names == [
+        "id",
+        "source",
+        "row",
+        "length(of=all)",
+        "turns",
+    ]
+    plan = json.loads(tamis(*wanted, "--dry-run", "--json"))
+    assert [(step["stored"], step["to_compute"]) for step in plan] == [(2000, 0)] * 2
+
+
+def test_standard_input_and_several_files(tamis, sample):
+    rows = lines(sample)
+    (tamis.folder / "a.jsonl").write_bytes(b"\n".join(rows[:50]))
+    (tamis.folder / "b.json").write_text(json.dumps([json.loads(r) for r in rows[50:80]]))
+    tamis("select", "-", "--method", "random", "--budget", "5", "--out", "piped", stdin=b"\n".join(rows[:50]))
+    assert len(lines(tamis.folder / "piped/subset.jsonl")) == 5
+    found = json.loads(tamis("inspect", "a.jsonl", "b.json", "--json"))
+    assert [s["rows"] for s in found["sources"]] == [50, 30]
+    assert found["lengths"] and found["scripts"] and found["problems"]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "empty"),
+        (b"   \n\n", "empty"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "binary"),
+        (b'{"a": 1}\n{"b": 2}\n', "format"),
+        ("instruction: größe".encode("utf-16"), ""),
+        (b'[{"instruction": "x", "output": ', ""),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_message(tamis, content, expected):
+    (tamis.folder / "bad.json").write_bytes(content)
+    message = tamis("select", "bad.json", "--out", "o", code=2)
+    assert message.startswith("tamis: ") and "bad.json" in message and expected in message
+
+
+def test_what_is_not_there_is_one_message(tamis, sample):
+    assert "no-such-file.json" in tamis("inspect", "no-such-file.json", code=2)
+    assert "no data" in tamis("select", code=2)
+    assert "did you mean 'length'" in tamis("score", sample, "--method", "lenght", code=2)
+    assert "not understood" in tamis("select", sample, "--budget", "lots", code=2)
+    assert "is no run.toml" in tamis("select", "--config", "none.toml", code=2)
+    (tamis.folder / "full").mkdir()
+    (tamis.folder / "full/mine.txt").write_text("precious")
+    assert "holds no earlier run" in tamis("select", sample, "--out", "full", code=2)
+    assert (tamis.folder / "full/mine.txt").read_text() == "precious"
+
+
+def test_rejects_are_counted_kept_and_strict_stops(tamis, sample):
+    broken = b"\n".join([*lines(sample)[:20], b'{"instruction": "cut', *lines(sample)[20:30]])
+    (tamis.folder / "some.jsonl").write_bytes(broken)
+    args = ("some.jsonl", "--method", "random", "--budget", "3")
+    tamis("select", *args, "--rejects", "rejects.jsonl", "--out", "ok")
+    (rejected,) = map(json.loads, lines(tamis.folder / "rejects.jsonl"))
+    assert rejected["line"] == 21 and rejected["reason"]
+    assert json.loads((tamis.folder / "ok/manifest.json").read_text())["data"]["sources"][0]["rejected"] == 1
+    assert "21" in tamis("select", *args, "--strict", "--out", "no", code=2)
+
+
+def test_methods_lists_what_a_program_needs(tamis):
+    listed = json.loads(tamis("methods", "--json"))
+    families = {"indicators", "trainable-llm", "powerful-llm", "small-model", "baseline", "beyond"}
+    for method in listed:
+        assert {"name", "family", "stage", "needs", "paper"} <= set(method)
+        assert method["family"] in families and method["stage"] in ("score", "select", "method")
+    card = tamis("methods", "mtld")
+    assert "--threshold" in card and "Oracle" in card
+
+
+def test_export_for_every_trainer(tamis, sample):
+    for trainer in ("trl", "llamafactory", "axolotl"):
+        out = json.loads(tamis("export", sample, "--to", trainer, "--out", trainer, "--json"))
+        assert out["rows"] == 2000 and all((tamis.folder / f).exists() for f in out["files"])
+
+
+def test_the_demo_runs(tamis):
+    shown = tamis("demo")
+    assert "selected" in shown and (tamis.folder / "tamis-demo/subset.jsonl").exists()
+
+
+VOWELS = '''"""Vowels in the answer, an example of a scorer in one file.
+
+Oracle: counted by hand.
+"""
+
+from tamis.spec import scorer
+from tamis.types import Batch, Column
+
+
+@scorer(prefer="high", unit="vowels")
+def vowels(batch: Batch, *, letters: str = "aeiou") -> Column:
+    """Number of vowels of the answer.
+
+    Args:
+        letters: what counts as a vowel
+    """
+    return Column.floats([sum(c in letters for c in t) for t in batch.texts().to_pylist()])
+'''
+
+
+def test_a_newcomer_adds_a_scorer_in_one_file(tamis, sample):
+    package = tamis.folder / "src"
+    shutil.copytree(SOURCE / "tamis", package / "tamis")
+    (package / "tamis/scorers/vowels.py").write_text(VOWELS)
+    assert "vowels" in {m["name"] for m in json.loads(tamis("methods", "--json", path=package))}
+    assert "vowels" in tamis("score", "--help", path=package)
+    table = tamis("score", sample, "--method", "vowels", "--letters", "ae", path=package)
+    assert "vowels" in table
+    code = "from tamis.testing import checks\nfor c in checks('vowels'): c(); print(c)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(package)}, capture_output=True
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"vowels-does_not_see_the_batch" in done.stdout
+
+
+def test_a_scorer_in_a_file_of_ones_own(tamis, sample):
+    (tamis.folder / "mine.py").write_text(VOWELS)
+    assert "--allow-code" in tamis("score", sample, "--method", "./mine.py:vowels", code=2)
+    tamis("score", sample, "--method", "./mine.py:vowels", "--allow-code", "--out", "v.csv")
+    assert (tamis.folder / "v.csv").read_text().count("\n") == 2001
