@@ -61,7 +61,8 @@ def answer(row: Row) -> str:
 def unit(vectors: NDArray[Any]) -> Floats:
     """Rows scaled to length 1; zero rows stay zero."""
     vectors = np.asarray(vectors, dtype=np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    rows: Floats = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return rows
 
 
 def cosines(vectors: Floats) -> Floats:
@@ -166,7 +167,7 @@ def load_embedders(model2vec_folder: Path | None) -> dict[str, Embed]:
     return embedders
 
 
-def show(title: str, rows: list[tuple[str, Sequence[float]]], columns: Sequence[str]) -> None:
+def show(title: str, rows: Sequence[tuple[str, Sequence[float]]], columns: Sequence[str]) -> None:
     """One Markdown table."""
     print(f"\n### {title}\n\n| | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 1)}")
     for name, values in rows:

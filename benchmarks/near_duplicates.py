@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tamis.score._minhash import bands_for
-from tamis.score._words import words
-from tamis.score.near_duplicate import near_duplicate
+from tamis.scorers._minhash import bands_for
+from tamis.scorers._words import words
+from tamis.scorers.near_duplicate import near_duplicate
 from tamis.types import SCHEMA, Dataset, Pool, fingerprint
 
 try:
@@ -131,7 +131,6 @@ def ways() -> dict[str, Callable[[list[str], Pool], Kept]]:
     """Name -> way; those of datasketch only where it is installed."""
     found: dict[str, Callable[[list[str], Pool], Kept]] = {"tamis": ours}
     if datasketch is None:
-        print("datasketch is not installed: its part is skipped")
         return found
     same = bands_for(THRESHOLD, PERMUTATIONS)
     settings: dict[str, dict[str, Any]] = {
@@ -258,6 +257,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
+    if datasketch is None:
+        print("datasketch is not installed: its part is skipped")
     folder = given.data / "instructions"
     alpaca = read(folder / "alpaca" / "alpaca_30k.json")[: given.rows]
     edited, where = planted(alpaca[: given.rows // 2])

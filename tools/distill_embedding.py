@@ -175,11 +175,11 @@ def start_table(tokenizer: Any, counts: NDArray[np.int64], smooth: float = 1e-3)
     import torch
 
     model = load_teacher("cpu")[0].auto_model
-    size = tokenizer.get_vocab_size()
     first, last = (tokenizer.token_to_id(mark) for mark in ("[CLS]", "[SEP]"))
     rows = []
     with torch.inference_mode():
-        for ids in torch.arange(size).split(1024):
+        for at in range(0, tokenizer.get_vocab_size(), 1024):
+            ids = torch.arange(at, min(at + 1024, tokenizer.get_vocab_size()))
             one = torch.stack([torch.full_like(ids, first), ids, torch.full_like(ids, last)], 1)
             hidden = model(input_ids=one, attention_mask=torch.ones_like(one)).last_hidden_state
             rows.append(hidden.mean(1).numpy())
@@ -212,7 +212,7 @@ def fit(start: Vectors, ids: list[NDArray[np.int64]], goal: Vectors, options: An
             sums = embedding_bag(flat, table, offsets, mode="sum")
             loss = 1 - (normalize(sums, dim=1) * target[rows]).sum(1).mean()
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             decay.step()
             total += loss.item()

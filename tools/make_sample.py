@@ -14,7 +14,13 @@ from typing import Any
 
 FILES = {
     # name of the source: (file below DATA, rows, instruction, input, output)
-    "self_instruct": ("self_instruct/self_instruct_5k.jsonl", 700, "instruction", "input", "output"),
+    "self_instruct": (
+        "self_instruct/self_instruct_5k.jsonl",
+        700,
+        "instruction",
+        "input",
+        "output",
+    ),
     "gpteacher": (
         "gpteacher/roleplay-simple-deduped-roleplay-dataset.json",
         500,

@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     **dict.fromkeys(("read", "score", "select", "export", "inspect", "methods"), "tamis.api"),
-    **dict.fromkeys(("scorer", "selector", "method"), "tamis.spec"),
+    **dict.fromkeys(("scorer", "selector", "recipe"), "tamis.spec"),
     **dict.fromkeys(("Batch", "Budget", "Column", "Dataset", "Pool", "Selection"), "tamis.types"),
     "Run": "tamis.run.session",
     "UserError": "tamis.errors",
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tamis.api import select as select
     from tamis.errors import UserError as UserError
     from tamis.run.session import Run as Run
-    from tamis.spec import method as method
+    from tamis.spec import recipe as recipe
     from tamis.spec import scorer as scorer
     from tamis.spec import selector as selector
     from tamis.types import Batch as Batch

@@ -204,7 +204,7 @@ def check(reference: Reference, run: Run) -> Spec:
     """Finds the method and checks its parameters before anything is read or loaded."""
     from tamis.run.plan import columns_of, resolve
 
-    spec = find(reference.method, kinds=("method", "select", "score"), allow_code=run.allow_code)
+    spec = find(reference.method, kinds=("recipe", "select", "score"), allow_code=run.allow_code)
     params = resolve(spec, reference)
     for column in columns_of(spec, params):
         inner = find(parse(column).method, kinds=("score",), allow_code=run.allow_code)
@@ -220,7 +220,7 @@ def pick(data: Dataset, reference: Reference, budget: Budget, run: Run) -> tuple
 
     spec = check(reference, run)
     limit = budget.of(len(data))
-    if spec.kind == "method":
+    if spec.kind == "recipe":
         selection: Selection = spec.function(run, data, limit, **resolve(spec, reference))
     else:
         if spec.kind == "score":
@@ -338,9 +338,7 @@ def _config(
     return {
         "read": {
             "source": [s.path for s in data.sources],
-            "format": data.sources[0].format
-            if len({s.format for s in data.sources}) == 1
-            else "auto",
+            "format": data.sources[0].format if len(formats) == 1 else "auto",
             "fingerprint": data.fingerprint,
         },
         "select": {

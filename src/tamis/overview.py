@@ -1,4 +1,4 @@
-"""What a pool holds, before anything is selected: counts, lengths, scripts, duplicates, problems."""
+"""What a pool holds before anything is selected: lengths, scripts, duplicates, problems."""
 
 from __future__ import annotations
 

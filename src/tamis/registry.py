@@ -1,6 +1,6 @@
 """Finds methods: built in by file name, from a package by entry point, from a file by path.
 
-There is no list to edit: a file `score/mtld.py` that holds a function `mtld` is the scorer `mtld`.
+There is no list to edit: a file `scorers/mtld.py` with a function `mtld` is the scorer `mtld`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tamis.errors import UserError, nearest
 if TYPE_CHECKING:
     from tamis.spec import Spec
 
-FOLDERS = {"score": "score", "select": "select", "method": "methods"}
+FOLDERS = {"score": "scorers", "select": "selectors", "recipe": "recipes"}
 """Kind -> folder of the package, and entry-point group `tamis.<folder>`."""
 
 

@@ -1,4 +1,4 @@
-"""@scorer, @selector and @method: a function's signature is its schema.
+"""@scorer, @selector and @recipe: a function's signature is its schema.
 
 Before `*` are inputs: the first one decides the scope (Batch: a row at a time; Pool: all rows),
 a further Dataset is a target set, an input annotated with a protocol is injected. After `*` are
@@ -22,7 +22,7 @@ from tamis.notation import argument_help, split_list
 from tamis.types import Batch, Budget, ColumnName, Dataset, Pool
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Kind = Literal["score", "select", "method"]
+Kind = Literal["score", "select", "recipe"]
 Family = Literal["indicators", "trainable-llm", "powerful-llm", "small-model", "baseline", "beyond"]
 Prefer = Literal["high", "low", "none"]
 
@@ -162,11 +162,11 @@ def selector(
     return mark
 
 
-def method(*, family: Family, paper: str = "", version: int = 1) -> Callable[[Function], Function]:
+def recipe(*, family: Family, paper: str = "", version: int = 1) -> Callable[[Function], Function]:
     """Marks `f(run, data, budget, ..., *, parameters) -> Selection`: a paper made of verbs."""
 
     def mark(function: Function) -> Function:
-        return _attach(function, "method", family, version, paper=paper)
+        return _attach(function, "recipe", family, version, paper=paper)
 
     return mark
 
@@ -176,7 +176,7 @@ def spec_of(function: Callable[..., Any]) -> Spec:
     found = getattr(function, "__tamis__", None)
     if not isinstance(found, Spec):
         name = getattr(function, "__name__", function)
-        raise UserError(f"{name} is not a method: put @scorer, @selector or @method above it")
+        raise UserError(f"{name} is not a method: put @scorer, @selector or @recipe above it")
     return found
 
 
@@ -209,13 +209,13 @@ def _check_inputs(function: Callable[..., Any], kind: Kind, inputs: Mapping[str,
         skip = 1
     elif kind == "select" and kinds[:2] == [Pool, Budget]:
         skip = 2
-    elif kind == "method" and kinds[1:3] == [Dataset, Budget]:
+    elif kind == "recipe" and kinds[1:3] == [Dataset, Budget]:
         skip = 3
     else:
         wanted = {
             "score": "(batch: Batch, ...) or (pool: Pool, ...)",
             "select": "(pool: Pool, budget: Budget, ...)",
-            "method": "(run: Run, data: Dataset, budget: Budget, ...)",
+            "recipe": "(run: Run, data: Dataset, budget: Budget, ...)",
         }[kind]
         raise TypeError(f"{function.__name__}: the inputs before * must be {wanted}")
     for name, given in list(inputs.items())[skip:]:

@@ -58,18 +58,17 @@ def checks(method: str, *, allow_code: bool = False) -> list[Check]:
         for name, param in spec.params.items()
     }
     spec = replace(spec, params=params)
-    own = {"score": SCORER, "select": SELECTOR, "method": METHOD}[spec.kind]
+    own = {"score": SCORER, "select": SELECTOR, "recipe": RECIPE}[spec.kind]
     if spec.kind == "score" and spec.scope == "row":
         own = [*own, *ROW_SCORER]
-    return [
-        Check(test.__name__.removeprefix("_"), spec, test)
-        for test in [*EVERY, *own]
-    ]
+    return [Check(test.__name__.removeprefix("_"), spec, test) for test in [*EVERY, *own]]
 
 
 def hard_rows() -> list[dict[str, Any]]:
     """Conversations that break careless code: scripts, emptiness, size, repeats, tools, turns."""
-    plain = [(f"Write {i} words on topic {i % 7}.", "word " * i + f"end {i % 5}.") for i in range(1, 25)]
+    plain = [
+        (f"Write {i} words on topic {i % 7}.", "word " * i + f"end {i % 5}.") for i in range(1, 25)
+    ]
     odd = [
         ("写一首关于春天的诗。", "春风吹过山岗,花开满园,鸟儿在枝头歌唱。"),
         ("اكتب جملة قصيرة.", "هذه جملة قصيرة باللغة العربية."),
@@ -96,7 +95,11 @@ def hard_rows() -> list[dict[str, Any]]:
     tool = {"name": "add", "arguments": {"a": 1, "b": 2}}
     calls = [
         {"role": "user", "content": "1 + 2?"},
-        {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": tool}]},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"type": "function", "function": tool}],
+        },
         {"role": "tool", "content": "3"},
         {"role": "assistant", "content": "It is 3."},
     ]
@@ -176,7 +179,9 @@ def _same(one: Mapping[str, Any], two: Mapping[str, Any]) -> None:
 
 
 def _is_documented(spec: Spec) -> None:
-    assert spec.summary, "the function needs a docstring; its first line is what `tamis methods` shows"
+    assert spec.summary, (
+        "the function needs a docstring; its first line is what `tamis methods` shows"
+    )
     assert len(spec.summary) <= 120, "the first line of the docstring is longer than 120 characters"
     assert spec.card, "the module needs a docstring: the method's card"
     silent = [p.name for p in spec.params.values() if not p.help]
@@ -261,20 +266,22 @@ def _scores_no_rows(spec: Spec) -> None:
 
 def _does_not_see_the_batch(spec: Spec) -> None:
     data = dataset()
-    parts = [data.take(np.arange(start, min(start + 7, len(data)))) for start in range(0, len(data), 7)]
+    parts = [
+        data.take(np.arange(start, min(start + 7, len(data)))) for start in range(0, len(data), 7)
+    ]
     found: dict[str, Any] = {}
     for part in parts:
         found |= _by_id(part, _score(spec, Batch(part.table)))
     _same(_by_id(data, _score(spec, Batch(data.table))), found)
 
 
-# What holds for selectors and methods.
+# What holds for selectors and recipes.
 
 
 def _select(spec: Spec, data: Dataset, budget: Budget) -> Selection:
     with tempfile.TemporaryDirectory() as store:
         run = a_run(store)
-        if spec.kind == "method":
+        if spec.kind == "recipe":
             picked: Selection = spec.function(run, data, budget.of(len(data)), **_params(spec))
             return picked
         run.allow_code = bool(spec.code)
@@ -349,4 +356,4 @@ SELECTOR: list[Callable[[Spec], None]] = [
     _gives_each_pick_a_gain,
     _picks_whatever_the_order,
 ]
-METHOD = SELECTOR
+RECIPE = SELECTOR

@@ -19,7 +19,7 @@ Part = Literal["instruction", "response", "all"]
 """Which turns of a conversation a text scorer reads, joined by line breaks."""
 
 ColumnName = Annotated[str, "column"]
-"""A parameter of this type names another scorer, with parameters if need be: `mtld(of=response)`."""
+"""A parameter of this type names another scorer, perhaps with parameters: `mtld(of=all)`."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -171,7 +171,7 @@ class Column:
         """
         data = np.asarray(values, dtype=np.float64)
         problem = _problems(len(data), problems)
-        null = np.not_equal(problem, None)
+        null = _named(problem)
         if np.isnan(data[~null]).any():
             raise ValueError("a score is NaN and no problem says why")
         return cls(pa.array(data, mask=null), pa.array(problem, pa.string()))
@@ -181,7 +181,7 @@ class Column:
         """An embedding column: shape (rows, dimensions), stored as float32."""
         data = np.ascontiguousarray(values, dtype=np.float32)
         problem = _problems(len(data), problems)
-        mask = pa.array(np.not_equal(problem, None))
+        mask = pa.array(_named(problem))
         flat = pa.array(data.reshape(-1))
         lists = pa.FixedSizeListArray.from_arrays(flat, data.shape[1], mask=mask)
         return cls(lists, pa.array(problem, pa.string()))
@@ -191,7 +191,7 @@ class Column:
         """A label column."""
         problem = _problems(len(values), problems)
         kept = pa.array(values, pa.string()) if not isinstance(values, pa.Array) else values
-        null = pa.array(np.not_equal(problem, None))
+        null = pa.array(_named(problem))
         return cls(
             pc.if_else(null, pa.scalar(None, pa.string()), kept), pa.array(problem, pa.string())
         )
@@ -211,8 +211,13 @@ def _problems(rows: int, masks: Mapping[str, Mask]) -> NDArray[np.object_]:
     """The first problem of each row by name, None where there is none."""
     problem = np.full(rows, None, dtype=object)
     for name, mask in masks.items():
-        problem[np.asarray(mask, dtype=bool) & np.equal(problem, None)] = name
+        problem[np.asarray(mask, dtype=bool) & ~_named(problem)] = name
     return problem
+
+
+def _named(problem: NDArray[np.object_]) -> Mask:
+    """Which rows have a problem."""
+    return np.array([why is not None for why in problem], dtype=bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,9 +292,10 @@ def as_column(values: NDArray[Any] | Sequence[Any] | Column) -> Column:
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
         return Column.floats(values, missing=np.isnan(values.astype(np.float64)))
     listed = list(values)
-    if listed and not isinstance(listed[0], str):
-        return Column.tags(listed)
-    return Column.strings(listed)
+    missing = np.array([value is None for value in listed], dtype=bool)
+    if any(isinstance(value, list | tuple) for value in listed):
+        return Column.tags(listed, missing=missing)
+    return Column.strings(listed, missing=missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +347,7 @@ class Budget:
         return f"{self.fraction * 100:.12g}%" if self.fraction is not None else str(self.count)
 
     def of(self, rows: int) -> Budget:
-        """The same budget with a fraction turned into rows of a pool of that size (rounded down)."""
+        """The same budget, a fraction turned into rows of a pool of that size (rounded down)."""
         if self.fraction is None:
             return self
         # 1e-9: 0.07 * 100 is 7.000000000000001, and 0.29 * 100 is 28.999999999999996

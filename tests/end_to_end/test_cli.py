@@ -77,11 +77,23 @@ def test_a_token_budget_is_never_exceeded(tamis, sample):
 
 
 def test_flags_that_only_the_method_knows(tamis, sample):
-    tamis("select", sample, "--method", "threshold", "--by", "length", "--at-most=30", "--budget", "10")
+    tamis(
+        "select",
+        sample,
+        "--method",
+        "threshold",
+        "--by",
+        "length",
+        "--at-most=30",
+        "--budget",
+        "10",
+    )
     picked = lines(tamis.folder / "sample-threshold-10/subset.jsonl")
     assert len(picked) == 10
     assert all(len(json.loads(line)["output"]) <= 30 for line in picked)
-    message = tamis("select", sample, "--method", "threshold", "--by", "length", "--att", "3", code=2)
+    message = tamis(
+        "select", sample, "--method", "threshold", "--by", "length", "--att", "3", code=2
+    )
     assert "did you mean 'at_least'" in message or "did you mean 'at_most'" in message
     message = tamis("select", sample, "--method", "random", "--buget", "3", code=2)
     assert "random has no parameter 'buget'" in message
@@ -89,8 +101,12 @@ def test_flags_that_only_the_method_knows(tamis, sample):
 
 def test_a_scorer_selects_its_best_rows_and_quotas_use_the_rows_own_fields(tamis, sample):
     tamis("select", sample, "--method", "length", "--budget", "3", "--out", "long")
-    lengths = [len(json.loads(line)["output"]) for line in lines(tamis.folder / "long/subset.jsonl")]
-    assert lengths == sorted((len(json.loads(r)["output"]) for r in lines(sample)), reverse=True)[:3]
+    lengths = [
+        len(json.loads(line)["output"]) for line in lines(tamis.folder / "long/subset.jsonl")
+    ]
+    assert (
+        lengths == sorted((len(json.loads(r)["output"]) for r in lines(sample)), reverse=True)[:3]
+    )
     quota = ["--method", "stratified", "--by", "field(name=source)", "--allocation", "equal"]
     tamis("select", sample, *quota, "--budget", "50", "--out", "quota")
     sources = [json.loads(line)["source"] for line in lines(tamis.folder / "quota/subset.jsonl")]
@@ -115,7 +131,17 @@ def test_standard_input_and_several_files(tamis, sample):
     rows = lines(sample)
     (tamis.folder / "a.jsonl").write_bytes(b"\n".join(rows[:50]))
     (tamis.folder / "b.json").write_text(json.dumps([json.loads(r) for r in rows[50:80]]))
-    tamis("select", "-", "--method", "random", "--budget", "5", "--out", "piped", stdin=b"\n".join(rows[:50]))
+    tamis(
+        "select",
+        "-",
+        "--method",
+        "random",
+        "--budget",
+        "5",
+        "--out",
+        "piped",
+        stdin=b"\n".join(rows[:50]),
+    )
     assert len(lines(tamis.folder / "piped/subset.jsonl")) == 5
     found = json.loads(tamis("inspect", "a.jsonl", "b.json", "--json"))
     assert [s["rows"] for s in found["sources"]] == [50, 30]
@@ -158,7 +184,12 @@ def test_rejects_are_counted_kept_and_strict_stops(tamis, sample):
     tamis("select", *args, "--rejects", "rejects.jsonl", "--out", "ok")
     (rejected,) = map(json.loads, lines(tamis.folder / "rejects.jsonl"))
     assert rejected["line"] == 21 and rejected["reason"]
-    assert json.loads((tamis.folder / "ok/manifest.json").read_text())["data"]["sources"][0]["rejected"] == 1
+    assert (
+        json.loads((tamis.folder / "ok/manifest.json").read_text())["data"]["sources"][0][
+            "rejected"
+        ]
+        == 1
+    )
     assert "21" in tamis("select", *args, "--strict", "--out", "no", code=2)
 
 
@@ -167,7 +198,7 @@ def test_methods_lists_what_a_program_needs(tamis):
     families = {"indicators", "trainable-llm", "powerful-llm", "small-model", "baseline", "beyond"}
     for method in listed:
         assert {"name", "family", "stage", "needs", "paper"} <= set(method)
-        assert method["family"] in families and method["stage"] in ("score", "select", "method")
+        assert method["family"] in families and method["stage"] in ("score", "select", "recipe")
     card = tamis("methods", "mtld")
     assert "--threshold" in card and "Oracle" in card
 
@@ -213,7 +244,9 @@ def test_a_newcomer_adds_a_scorer_in_one_file(tamis, sample):
     assert "vowels" in table
     code = "from tamis.testing import checks\nfor c in checks('vowels'): c(); print(c)"
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(package)}, capture_output=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(package)},
+        capture_output=True,
     )
     assert done.returncode == 0, done.stderr.decode()
     assert b"vowels-does_not_see_the_batch" in done.stdout

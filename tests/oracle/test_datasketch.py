@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tamis.score._minhash import bands_for, shingles, signatures
-from tamis.score._words import words
-from tamis.score.near_duplicate import near_duplicate
+from tamis.scorers._minhash import bands_for, shingles, signatures
+from tamis.scorers._words import words
+from tamis.scorers.near_duplicate import near_duplicate
 from tamis.types import SCHEMA, Dataset, Pool, fingerprint
 
 datasketch = pytest.importorskip("datasketch")

@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tamis.score._repeats import distinct
-from tamis.score._words import Words, words
-from tamis.score.hdd import expected_ratio
-from tamis.score.mattr import moving_ratio
-from tamis.score.mtld import diversity
+from tamis.scorers._repeats import distinct
+from tamis.scorers._words import Words, words
+from tamis.scorers.hdd import expected_ratio
+from tamis.scorers.mattr import moving_ratio
+from tamis.scorers.mtld import diversity
 
 SHARED = Path(os.environ.get("TAMIS_SHARED", Path(__file__).parents[3] / "shared"))
 ALPACA = SHARED / "data" / "instructions" / "alpaca" / "alpaca_30k.json"

@@ -11,7 +11,11 @@ from tamis.notation import Reference, argument_help, parse, split_list
         (" mtld( of = response , threshold=0.7 ) ", "mtld", {"of": "response", "threshold": "0.7"}),
         ("mean_rank(of=[tokens,mtld(of=all)])", "mean_rank", {"of": ["tokens", "mtld(of=all)"]}),
         ("./a b/mine.py:f(x=1)", "./a b/mine.py:f", {"x": "1"}),
-        ("cover(quality=mean_rank(of=[a,b]),seed=1)", "cover", {"quality": "mean_rank(of=[a,b])", "seed": "1"}),
+        (
+            "cover(quality=mean_rank(of=[a,b]),seed=1)",
+            "cover",
+            {"quality": "mean_rank(of=[a,b])", "seed": "1"},
+        ),
     ],
 )
 def test_parse(text, method, params):

@@ -34,7 +34,12 @@ def test_the_signature_is_the_schema():
     assert list(spec.params) == ["kind", "k", "by", "many"]
     assert spec.params["k"].help == "neighbours"
     assert [spec.params[n].is_column for n in ("k", "by", "many")] == [False, True, True]
-    assert [spec.params[n].type_name for n in ("kind", "k", "by", "many")] == ["a|b", "int", "column", "columns"]
+    assert [spec.params[n].type_name for n in ("kind", "k", "by", "many")] == [
+        "a|b",
+        "int",
+        "column",
+        "columns",
+    ]
 
 
 def test_the_decorator_returns_the_same_function():

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-
 from pathlib import Path
 
 import numpy as np
@@ -82,9 +81,10 @@ def test_a_claim_is_refused_while_another_process_holds_it(store):
     with store.claim(folder, shard, wait=False) as held:
         assert held
         code = (
-            "import sys, pyarrow as pa; from pathlib import Path; from tamis.store import Store\n"
-            "with Store(Path()).claim(Path(sys.argv[1]), pa.chunked_array([['a', 'b']]), wait=False)"
-            " as held: print(held)"
+            "import sys; from pathlib import Path; import pyarrow as pa\n"
+            "from tamis.store import Store\n"
+            "shard = pa.chunked_array([['a', 'b']])\n"
+            "with Store(Path()).claim(Path(sys.argv[1]), shard, wait=False) as held: print(held)"
         )
         other = subprocess.run(
             [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
@@ -132,7 +132,7 @@ def computed(log):
 
 
 def test_killed_at_any_moment_nothing_committed_is_lost_or_computed_again(slow):
-    store, code, log = slow
+    store, _, log = slow
     context = multiprocessing.get_context("spawn")
     for wait in (0.2, 0.5, 0.9):
         child = context.Process(target=score_slowly, args=slow)
@@ -153,7 +153,7 @@ def test_killed_at_any_moment_nothing_committed_is_lost_or_computed_again(slow):
     again = computed(log)[len(before) :]
     assert not committed & set(again)
     assert len(committed) + len(again) == 40
-    assert list(pool.columns.values())[0].values.to_pylist() == expected()
+    assert next(iter(pool.columns.values())).values.to_pylist() == expected()
 
 
 def test_two_writers_at_once_share_the_work(slow):
@@ -171,4 +171,4 @@ def test_two_writers_at_once_share_the_work(slow):
     assert len(computed(log)) == len(set(computed(log))) == 40, "a row was computed twice"
     pool = score_slowly(*slow)
     assert len(computed(log)) == 40
-    assert list(pool.columns.values())[0].values.to_pylist() == expected()
+    assert next(iter(pool.columns.values())).values.to_pylist() == expected()

@@ -34,7 +34,9 @@ def _read(files: list[str], given: Mapping[str, Any]) -> Dataset:
                 counts[reason] = counts.get(reason, 0) + count
         top = "; ".join(f"{n:,} {reason}" for reason, n in list(counts.items())[:3])
         where = f"written to {data.rejects}" if data.rejects else "keep them with --rejects FILE"
-        show.say(f"{rejected:,} of {rejected + len(data):,} rows could not be read ({top}); {where}")
+        show.say(
+            f"{rejected:,} of {rejected + len(data):,} rows could not be read ({top}); {where}"
+        )
     return data
 
 
@@ -72,7 +74,7 @@ def score(given: Given) -> None:
 
 
 def _with_params(methods: list[str], params: Mapping[str, str]) -> list[str]:
-    """References with the flags given for their methods: `--threshold 0.7`, `--mtld.threshold 0.7`."""
+    """References with the flags of their methods: `--threshold 0.7`, `--mtld.threshold 0.7`."""
     references = [parse(m) for m in methods]
     found = [dict(r.params) for r in references]
     for name, value in params.items():
@@ -99,13 +101,18 @@ def _plan(run: Run, data: Dataset, methods: list[str], given: Given) -> None:
     rows = []
     for step in run.plan(data, methods):
         _, missing = run.scores.read(run.scores.folder(step.spec.name, step.key), data.ids)
-        rows.append((step.name, step.spec.scope, len(data) - int(missing.sum()), int(missing.sum())))
+        rows.append(
+            (step.name, step.spec.scope, len(data) - int(missing.sum()), int(missing.sum()))
+        )
     if given["json"]:
         return show.as_json(
             [dict(zip(("column", "scope", "stored", "to_compute"), r, strict=True)) for r in rows]
         )
     return show.table(
-        f"{len(data):,} rows, nothing computed", ("column", "scope", "stored", "to compute"), rows, right=(2, 3)
+        f"{len(data):,} rows, nothing computed",
+        ("column", "scope", "stored", "to compute"),
+        rows,
+        right=(2, 3),
     )
 
 
@@ -223,14 +230,14 @@ def methods(given: Given) -> None:
         return show.as_json([_described(spec, full=given["name"] is not None) for spec in listed])
     if given["name"] is not None:
         return _card(listed[0])
-    for stage, title in (("score", "Scorers"), ("select", "Selectors"), ("method", "Methods")):
+    for stage, title in (("score", "Scorers"), ("select", "Selectors"), ("recipe", "Recipes")):
         rows = [(s.name, s.family, s.prefer, s.summary) for s in listed if s.kind == stage]
         show.table(title, ("name", "family", "prefer", "what it computes"), rows)
     return None
 
 
 def _described(spec: Spec, *, full: bool) -> dict[str, Any]:
-    found = {
+    found: Given = {
         "name": spec.name,
         "family": spec.family,
         "stage": spec.kind,
@@ -253,7 +260,7 @@ def _default(value: Any) -> Any:
 
 def _card(spec: Spec) -> None:
     out = show.console()
-    kind = {"score": "scorer", "select": "selector", "method": "method"}[spec.kind]
+    kind = {"score": "scorer", "select": "selector", "recipe": "recipe"}[spec.kind]
     about = [kind, spec.family, spec.unit, spec.paper, f"version {spec.version}"]
     out.print(f"{spec.name}  ({', '.join(a for a in about if a)})", style="bold", markup=False)
     out.print(f"\n{spec.summary}\n\n{spec.card}\n", markup=False)

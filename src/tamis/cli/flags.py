@@ -15,9 +15,8 @@ from tamis.errors import UserError
 from tamis.notation import argument_help, split_list
 
 
-
 def _parameter(name: str, default: Any, kind: Any, *about: Any) -> inspect.Parameter:
-    annotation = Annotated[kind, *about]  # type: ignore[valid-type]
+    annotation = Annotated[kind, *about]
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
     )

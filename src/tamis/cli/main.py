@@ -125,7 +125,7 @@ _add(
 _add(
     commands.select,
     *(flags.FILES, *flags.flags_of(api.select, "data", "run"), *READ, *RUN, CONFIG, flags.DRY_RUN),
-    epilog=f"Methods: {_names('method')}. Selectors: {_names('select')}. "
+    epilog=f"Recipes: {_names('recipe')}. Selectors: {_names('select')}. "
     f"A scorer selects its best rows: {_names('score')}. {PASSED_ON}",
     passes_on=True,
 )

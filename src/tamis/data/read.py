@@ -42,7 +42,7 @@ def read(
         split: the split of a Hub dataset.
         strict: raise at the first record that cannot be read.
         rejects: a file (JSON lines) for records that cannot be read; made with the first of them.
-        spool_dir: a folder for the working file, about as large as the data.
+        spool_dir: a folder for the working file, about twice as large as the data.
 
     Raises UserError where nothing can be read. A row's id is the hash of its messages and tools.
     """

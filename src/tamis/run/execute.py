@@ -1,4 +1,4 @@
-"""Computes the columns of a plan: rows that the store has are read, the rest is computed by shard."""
+"""Computes the columns of a plan: what the store has is read, the rest is computed by shard."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ class Inputs:
 
 def compute(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progress) -> Column:
     """The column of one step for all rows of the pool, from the store where it is there."""
+    if not len(pool):
+        return call(step, Batch(pool.data.table) if step.spec.scope == "row" else pool, inputs)
     folder = store.folder(step.spec.name, step.key)
     ids = pool.data.ids
     seen = store.parts(folder)  # before reading: what comes after this is somebody else's

@@ -63,7 +63,9 @@ class Run:
             from tamis import models
 
             given = {"Embedder": self.embedder, "Tokenizer": self.tokenizer}[protocol]
-            load = {"Embedder": models.named_embedder, "Tokenizer": models.named_tokenizer}[protocol]
+            load = {"Embedder": models.named_embedder, "Tokenizer": models.named_tokenizer}[
+                protocol
+            ]
             self.loaded[protocol] = load(given) if isinstance(given, str) else given
         return self.loaded[protocol]
 

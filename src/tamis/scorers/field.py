@@ -1,0 +1,25 @@
+"""A field of the source rows as a label: the column for quotas by category, source or anything.
+
+Formula: the value of the named field as text; null where a row has none.
+Oracle: the rows themselves.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tamis.spec import scorer
+from tamis.types import Batch, Column, field_values
+
+
+@scorer(prefer="none", unit="label")
+def field(batch: Batch, *, name: str) -> Column:
+    """The value of a field of the source row, as text.
+
+    Args:
+        name: the field as the source file names it
+    """
+    values = field_values(batch.table["extra"].to_pylist(), name)
+    return Column.strings(
+        values, no_field=np.array([value is None for value in values], dtype=bool)
+    )

@@ -1,0 +1,146 @@
+"""Cover the pool with good rows: every part of it, its dense parts more, its best rows first.
+
+Formula: k-means cuts the pool into sqrt(n / 2) blocks; with q_j the share of the pool that row j
+scores above (in (0, 1), the score's scale does not matter), always pick
+
+    argmax_j  q_j ** strength * sum_{i in block(j)} max(cos(x_i, x_j) - covered_i, 0) / n,
+
+covered_i being the largest cosine of row i to a pick of its block, 0 at first. It is facility
+location on a block-diagonal similarity, weighted by quality: outliers stand for nobody but
+themselves and wait, near-duplicates of a pick gain next to nothing, a dense block gets more picks.
+Values never rise, so blocks are worked off lazily and a heap merges them: exact greedy, and every
+subset is a prefix of a larger one. Blocks of more than 256 rows are measured on 256 drawn from
+them. Cost: n d sqrt(n) for the clusters and n rows x 256 similarities; one block in memory.
+Relatives: QDIT (arXiv:2311.14736) adds quality instead of weighing with it, over all n x n
+similarities. This is not a published method.
+Comparison: 25,647 Alpaca rows, 1,538 picked, vectors of the built-in embedder. coverage: mean
+largest cosine of 5,129 rows held out to a pick; quality: share of the pool with a shorter answer;
+entropy over 150 other clusters; twins: picks within cosine 0.9 of another; seconds of one core.
+
+    selector                       coverage  quality  entropy  twins  seconds
+    random                            0.621    0.505    0.976      8      0.0
+    top_k                             0.604    0.970    0.871    117      0.0
+    k_center                          0.521    0.355    0.918      0      4.6
+    quality x k-center                0.603    0.924    0.929      0      4.8
+    cluster_best                      0.622    0.940    0.943     75      0.8
+    cluster_quota                     0.627    0.909    0.970     73      0.9
+    facility location, 3,000 rows     0.631    0.462    0.962      0      3.2
+    the same x quality                0.638    0.738    0.962      8      4.1
+    cover, strength 0                 0.668    0.526    0.963      8      1.6
+    cover, strength 0.5               0.667    0.751    0.978     31      1.4
+    cover, strength 1                 0.662    0.821    0.975     28      1.5
+    cover, strength 2                 0.656    0.876    0.968     37      1.4
+
+On 9,016 GPTeacher rows (540 picked) coverage is 0.843 at random, 0.428 by top_k, 0.718 by
+k_center, 0.811 by cluster_quota, 0.852 by facility location x quality and 0.863 by cover.
+This says that the subset is spread and good by its own measures, not that it trains better.
+Oracle: brute force over one block; (1 - 1/e) of the best subset; gains never rise.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from tamis.errors import UserError
+from tamis.selectors._kmeans import Clusters, automatic, k_means
+from tamis.selectors._rows import shares, unit, usable
+from tamis.spec import selector
+from tamis.types import Budget, ColumnName, Floats, Ints, Mask, Pool, Selection, Vectors
+
+PROXIES = 256
+_NOTHING = 1e-5  # a sum of float32 rounding errors, not a gain
+
+Pick = tuple[float, int, float]
+"""Minus the value, the row, and what it adds to the coverage."""
+
+
+@selector(family="baseline")
+def cover(
+    pool: Pool,
+    budget: Budget,
+    *,
+    of: ColumnName = "embedding",
+    quality: ColumnName = "",
+    strength: float = 1.0,
+    clusters: int = 0,
+    seed: int = 0,
+) -> Selection:
+    """Rows that stand for the most others, weighted by quality; the gain is that product.
+
+    Args:
+        of: the vectors whose directions are covered
+        quality: the score that says which rows are good, highest best; without one, all are equal
+        strength: 0 covers only; 1 weighs rows by the share of the pool they beat; 2 by its square
+        clusters: number of blocks; 0 is floor(sqrt(rows / 2))
+        seed: decides the blocks
+    """
+    if strength < 0:
+        raise UserError(f"strength {strength} would prefer bad rows: set 0 or more")
+    rows, dropped = usable(pool, scores=[quality], vectors=[of])
+    vectors = unit(pool.vectors(of)[rows])
+    weight = np.ones(len(rows))
+    if quality:
+        weight = shares(pool.scores(quality)[rows]) ** strength
+    found = k_means(vectors, clusters or automatic(len(rows)), seed=seed)
+    added = np.zeros(len(pool))
+
+    def picks() -> Iterator[tuple[int, float]]:
+        for value, row, gain in heapq.merge(*blocks(vectors, weight, found, seed)):
+            added[rows[row]] = gain / len(rows)
+            yield int(rows[row]), -value / len(rows)
+
+    chosen = Selection.take(pool, budget, picks())
+    info = {"clusters": len(found.centres), "coverage": float(added[chosen.rows].sum())}
+    return replace(chosen, info=info, dropped=dropped)
+
+
+def blocks(vectors: Vectors, weight: Floats, found: Clusters, seed: int) -> list[Iterator[Pick]]:
+    """The picks of each block, in its own order."""
+    grouped = np.argsort(found.labels, kind="stable")
+    parts = np.split(grouped, np.cumsum(found.sizes)[:-1]) if len(grouped) else []
+    return [
+        block_picks(part, vectors, weight, np.random.default_rng([seed % 2**32, number]))
+        for number, part in enumerate(parts)
+    ]
+
+
+def block_picks(
+    members: Ints, vectors: Vectors, weight: Floats, generator: np.random.Generator
+) -> Iterator[Pick]:
+    """Greedy picks of one block, computed a few at a time so that no block stays in memory."""
+    proxies = np.arange(len(members))
+    if len(members) > PROXIES:
+        proxies = np.sort(generator.choice(len(members), PROXIES, replace=False))
+    stands_for = len(members) / len(proxies)
+    covered = np.zeros(len(proxies), np.float32)
+    left = np.ones(len(members), bool)
+    worth = weight[members] * stands_for
+    steps, limit = 8, np.inf
+    while left.any():
+        near = vectors[members] @ vectors[members[proxies]].T
+        for value, at, gain in _greedy(near, worth, covered, left, steps):
+            limit = min(limit, value)  # rounding must not let a value rise
+            yield -limit, int(members[at]), gain * stands_for
+        steps *= 2
+
+
+def _greedy(
+    near: Vectors, worth: Floats, covered: Vectors, left: Mask, steps: int
+) -> list[tuple[float, int, float]]:
+    """(value, member, gain) of the next picks; `covered` and `left` are brought up to date."""
+    found: list[tuple[float, int, float]] = []
+    for _ in range(min(steps, int(left.sum()))):
+        gains = np.maximum(near - covered, 0).sum(axis=1, dtype=np.float32).astype(np.float64)
+        gains[gains < _NOTHING] = 0
+        value = np.where(left, gains * worth, -1)
+        at = int(value.argmax())
+        if value[at] <= 0:  # all is covered: the best of the rest, by quality
+            at = int(np.where(left, worth, -1).argmax())
+        found.append((max(float(value[at]), 0.0), at, float(gains[at])))
+        left[at] = False
+        np.maximum(covered, near[at], out=covered)
+    return found
