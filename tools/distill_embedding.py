@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import io
 import json
 import random
 import re
@@ -29,17 +28,22 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parents[1]
 Vectors = NDArray[np.float32]
 # Only files whose licence lets their rows be used freely.
-INSTRUCTION_FILES = [
+FITTING_FILES = [
     "instructions/gpteacher/roleplay-simple-deduped-roleplay-dataset.json",
     "instructions/gpteacher/toolformer-dedupe-only-dataset.json",
     "instructions/medical/chatdoctor5k.json",
     "instructions/self_instruct/self_instruct_5k.jsonl",
     "instructions/gsm8k/train.jsonl",
     "selections/oda/example_input.jsonl",
+    "evaluation/pandalm/testset-v1.json",
+    "evaluation/alpaca_eval/results/alpaca-7b/model_outputs.json",
+    "evaluation/alpaca_eval/results/gpt4_1106_preview/model_outputs.json",
+    "evaluation/alpaca_eval/results/text_davinci_003/model_outputs.json",
+    "evaluation/alpaca_eval/results/vicuna-7b/model_outputs.json",
 ]
 ROWS_PER_FILE = 3_000  # so that no one style rules the fit
+PASSAGES_PER_ROW = 3  # of an answer that is long enough to have several
 HH_FILE = "instructions/multi_turn/hh_harmless_test.jsonl.gz"
-CORPUS_FILE = "lm_corpus/lm_corpus.jsonl.zst"
 EVALUATION_FILE = "instructions/alpaca/alpaca_30k.json"
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 CAPS = (50, 100, 200, 400)  # characters; the mix of lengths seen in instruction data
@@ -59,28 +63,20 @@ def row_texts(row: dict[str, Any]) -> tuple[str, str]:
     ask = str(row.get("instruction") or row.get("question") or "")
     if row.get("input"):
         ask = f"{ask}\n{row['input']}"
-    return ask.strip(), str(row.get("output") or row.get("answer") or row.get("response") or "")
+    return ask.strip(), str(
+        row.get("output") or row.get("answer") or row.get("response") or row.get("response1") or ""
+    )
 
 
-def instruction_pairs(data: Path) -> Iterator[tuple[str, str]]:
-    """(instruction, response) of every row of the licence-clean instruction files."""
-    for name in INSTRUCTION_FILES:
+def fitting_rows(data: Path) -> Iterator[tuple[str, str]]:
+    """(instruction, response) of every row to fit on."""
+    for name in FITTING_FILES:
         for row in read_rows(data / name)[:ROWS_PER_FILE]:
             yield row_texts(row)
     with gzip.open(data / HH_FILE, "rt", encoding="utf-8") as lines:
         for line in lines:
             turns = re.split(r"\n\n(?:Human|Assistant): ", json.loads(line)["chosen"])
-            yield turns[1], " ".join(turns[2:3])
-
-
-def corpus_documents(text_root: Path) -> Iterator[str]:
-    """Documents of the English corpus, one at a time."""
-    import zstandard
-
-    with (text_root / CORPUS_FILE).open("rb") as raw:
-        reader = zstandard.ZstdDecompressor().stream_reader(raw)
-        for line in io.TextIOWrapper(reader, encoding="utf-8"):
-            yield json.loads(line)["text"]
+            yield from zip(turns[1::2], turns[2::2], strict=False)
 
 
 def passage(sentences: list[str], rng: random.Random) -> str:
@@ -101,24 +97,17 @@ def sentence_keys(text: str) -> set[str]:
     return {part for part in parts if len(part) >= 30}
 
 
-def collect_texts(data: Path, text_root: Path, passages: int, seed: int) -> list[str]:
+def collect_texts(data: Path, seed: int) -> list[str]:
     """Shuffled fitting texts, none of which shares a sentence with an evaluation row."""
     rng = random.Random(seed)
     held_out: set[str] = set()
     for row in read_rows(data / EVALUATION_FILE):
         held_out |= sentence_keys("\n".join(row_texts(row)))
     texts = []
-    for ask, answer in instruction_pairs(data):
-        texts.append(ask[:300])
-        both = rng.random() < 0.5
-        texts.append((f"{ask}\n{answer}" if both else answer)[: rng.choice(CAPS)])
-    documents = [
-        SENTENCE.split(document.replace("<|endoftext|>", " "))
-        for document in corpus_documents(text_root)
-    ]
-    documents = [[s for s in d if len(s) > 10] for d in documents]
-    documents = [d for d in documents if d]
-    texts += [passage(rng.choice(documents), rng) for _ in range(passages)]
+    for ask, answer in fitting_rows(data):
+        texts += [ask[:300], f"{ask}\n{answer}"[: rng.choice(CAPS)]]
+        sentences = [part for part in SENTENCE.split(answer) if len(part) > 10]
+        texts += [passage(sentences, rng) for _ in range(PASSAGES_PER_ROW) if sentences]
     unique = list(dict.fromkeys(text.strip() for text in texts))
     kept = [text for text in unique if len(text) > 3 and not sentence_keys(text) & held_out]
     rng.shuffle(kept)
@@ -279,10 +268,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("step", choices=["texts", "teach", "fit", "plain"])
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--text", type=Path, default=ROOT.parent / "shared" / "text")
     parser.add_argument("--work", type=Path, required=True, help="texts and teacher vectors")
     parser.add_argument("--out", type=Path, default=ROOT / "src/tamis/assets/minilm_static")
-    parser.add_argument("--passages", type=int, default=120_000)
     parser.add_argument("--shard", type=int, default=2_000)
     parser.add_argument("--minutes", type=float, default=1e9)
     parser.add_argument("--device", default="cpu")
@@ -294,7 +281,7 @@ def main() -> None:
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     if args.step == "texts":
-        texts = collect_texts(args.data, args.text, args.passages, args.seed)
+        texts = collect_texts(args.data, args.seed)
         (args.work / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
     elif args.step == "teach":
         texts = json.loads((args.work / "texts.json").read_text(encoding="utf-8"))

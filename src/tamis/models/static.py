@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from itertools import chain, count, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.models.tokenizer import TextTokenizer, blocks, load_tokenizer
+from tamis.models.tokenizer import Words, blocks, load_tokenizer
 
 TABLE = "assets/minilm_static/table.npz"
 POOLING_VERSION = 1  # raise it when the arithmetic below changes a number
 BLOCK_CHARS = 1_000_000  # text handled at once
-KNOWN_WORDS = 500_000  # words remembered before starting afresh, some 100 MB
 
 
 @cache
@@ -61,7 +58,7 @@ class StaticEmbedder:
         Memory: the rows, about 100 MB of words, and 4 dim bytes a character of the longest text.
         """
         table, _ = _load_table()
-        words = _Words(load_tokenizer())
+        words = Words(load_tokenizer())
         out = np.zeros((len(texts), self.dim), dtype=np.float32)
         clipped = [text[: self.max_chars] for text in texts]
         for start, stop in blocks(clipped, BLOCK_CHARS):
@@ -70,47 +67,6 @@ class StaticEmbedder:
         norms = np.linalg.norm(out, axis=1, keepdims=True)
         np.divide(out, norms, out=out, where=norms > 0)
         return out
-
-
-class _Words:
-    """Tokenises each distinct blank-separated word once; most of a corpus is repeated words.
-
-    The shipped tokenizer never joins what a blank separates, so the tokens are those of the text.
-    """
-
-    def __init__(self, tokenizer: TextTokenizer) -> None:
-        self.tokenizer = tokenizer
-        self._forget()
-
-    def _forget(self) -> None:
-        # A missing word gets the next number inside the C loop that looks words up.
-        self.numbers: defaultdict[str, int] = defaultdict(count().__next__)
-        self.ids = np.zeros(0, dtype=np.int64)
-        self.lengths = np.zeros(0, dtype=np.int64)
-        self.starts = np.zeros(0, dtype=np.int64)
-
-    def tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(flat token ids, tokens per text)."""
-        if len(self.numbers) > KNOWN_WORDS:
-            self._forget()
-        split = [text.split() for text in texts]
-        words = np.fromiter(map(self.numbers.__getitem__, chain.from_iterable(split)), np.int64)
-        self._learn()
-        per_word = self.lengths[words]
-        # Position of every token in self.ids: its word's start plus its place in the word.
-        ends = np.cumsum(per_word)
-        places = np.repeat(self.starts[words] - (ends - per_word), per_word)
-        ids = self.ids[places + np.arange(len(places))]
-        last = np.cumsum(np.fromiter(map(len, split), np.int64, len(split)))
-        return ids, np.diff(np.concatenate([[0], ends])[np.concatenate([[0], last])])
-
-    def _learn(self) -> None:
-        """Tokenise the words that the last look-up numbered."""
-        new = list(islice(reversed(self.numbers), len(self.numbers) - len(self.lengths)))[::-1]
-        ids, lengths = self.tokenizer.encode(new)
-        self.ids = np.concatenate([self.ids, ids])
-        self.lengths = np.concatenate([self.lengths, lengths])
-        self.starts = np.cumsum(self.lengths) - self.lengths
 
 
 def _sum_into(

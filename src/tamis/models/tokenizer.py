@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from itertools import chain
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ SHIPPED = "tamis"
 # Characters tokenised at once: enough to keep the tokenizer's threads busy, few enough that the
 # token objects it returns stay under about 100 MB even for text of one token a character.
 BLOCK_CHARS = 131_072
+KNOWN_WORDS = 500_000  # words remembered before starting afresh, some 100 MB
+WORDS_CHARS = 1_000_000  # characters split into words at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class TextTokenizer:
 
     id: str
     backend: Any
+    by_word: bool = False  # never joins what a blank separates
 
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(flat token ids, tokens per text), without special tokens; lone surrogates become '?'."""
@@ -42,6 +46,10 @@ class TextTokenizer:
         A text longer than 131,072 characters is counted in pieces cut at a blank, so memory stays
         bounded; where it has no blank the cut may split a token and add one to the count.
         """
+        if self.by_word:
+            words = Words(self)
+            found = [words.count(texts[a:b]) for a, b in blocks(texts, WORDS_CHARS)]
+            return np.concatenate([np.zeros(0, np.int64), *found])
         pieces, owners = _pieces(texts)
         counts = np.zeros(len(texts), dtype=np.int64)
         for start, stop in blocks(pieces, BLOCK_CHARS):
@@ -59,6 +67,57 @@ class TextTokenizer:
             encodings = self.backend.encode_batch_fast(batch, add_special_tokens=False)
         result: list[Any] = encodings
         return result
+
+
+class Words:
+    """Tokenises each distinct blank-separated word once; most of a corpus is repeated words.
+
+    Right for a tokenizer that never joins what a blank separates, as the shipped one: then the
+    tokens are those of the text.
+    """
+
+    def __init__(self, tokenizer: TextTokenizer) -> None:
+        self.tokenizer = tokenizer
+        self._forget()
+
+    def _forget(self) -> None:
+        # A missing word gets the next number inside the C loop that looks words up.
+        self.numbers: defaultdict[str, int] = defaultdict(count().__next__)
+        self.ids = np.zeros(0, dtype=np.int64)
+        self.lengths = np.zeros(0, dtype=np.int64)
+        self.starts = np.zeros(0, dtype=np.int64)
+
+    def count(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Tokens per text."""
+        words, ends = self._numbered(texts)
+        total = np.concatenate([[0], np.cumsum(self.lengths[words])])
+        return np.diff(total[ends])
+
+    def tokens(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(flat token ids, tokens per text)."""
+        words, ends = self._numbered(texts)
+        per_word = self.lengths[words]
+        # Position of every token in self.ids: its word's start plus its place in the word.
+        total = np.concatenate([[0], np.cumsum(per_word)])
+        places = np.repeat(self.starts[words] - total[:-1], per_word)
+        return self.ids[places + np.arange(len(places))], np.diff(total[ends])
+
+    def _numbered(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(number of every word of the texts, where each text begins and the last one ends)."""
+        if len(self.numbers) > KNOWN_WORDS:
+            self._forget()
+        split = [text.split() for text in texts]
+        words = np.fromiter(map(self.numbers.__getitem__, chain.from_iterable(split)), np.int64)
+        self._learn()
+        return words, np.cumsum([0, *map(len, split)])
+
+    def _learn(self) -> None:
+        """Tokenise the words that the last look-up numbered."""
+        new = list(islice(reversed(self.numbers), len(self.numbers) - len(self.lengths)))[::-1]
+        ids, lengths = self.tokenizer.encode(new)
+        self.ids = np.concatenate([self.ids, ids])
+        self.lengths = np.concatenate([self.lengths, lengths])
+        self.starts = np.cumsum(self.lengths) - self.lengths
 
 
 def blocks(texts: Sequence[str], chars: int) -> Iterator[tuple[int, int]]:
@@ -117,7 +176,7 @@ def load_tokenizer(name: str = SHIPPED) -> TextTokenizer:
     backend.no_padding()
     backend.no_truncation()
     digest = hashlib.sha256(backend.to_str().encode("utf-8")).hexdigest()[:12]
-    return TextTokenizer(f"{name}@{digest}", backend)
+    return TextTokenizer(f"{name}@{digest}", backend, by_word=name == SHIPPED)
 
 
 def count_tokens(texts: Sequence[str], name: str = SHIPPED) -> NDArray[np.int64]:

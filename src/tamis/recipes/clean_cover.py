@@ -2,7 +2,7 @@
 
 1. Drop rows with an empty instruction or answer, rows whose answer refuses, and rows that are
    nearly the same as a row that stays (MinHash, Jaccard 0.8).
-2. Rank the others by the mean of two ranks: tokens of the answer and MTLD of the answer.
+2. Rank the others by the mean of two ranks: words of the answer and MTLD of the answer.
 3. Cover the embedding space with rows weighted by that rank (selector `cover`).
 
 It needs no model beyond the table in the package, no network and no graphics card.
@@ -34,7 +34,7 @@ def clean_cover(
     data: Dataset,
     budget: Budget,
     *,
-    quality: ColumnName = "mean_rank(of=[tokens,mtld])",
+    quality: ColumnName = "mean_rank(of=[length(unit=words),mtld])",
     similarity: float = 0.8,
     strength: float = 1.0,
     seed: int = 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 from tamis.errors import UserError
 from tamis.models import static
+from tamis.models import tokenizer as tokenizer_module
 from tamis.models.static import StaticEmbedder
-from tamis.models.tokenizer import BLOCK_CHARS, blocks, count_tokens, load_tokenizer
+from tamis.models.tokenizer import BLOCK_CHARS, Words, blocks, count_tokens, load_tokenizer
 
 ODD_TEXTS = {
     "emoji": "🎉🔥 party",
@@ -134,8 +136,8 @@ def test_blocks_cover_every_text_once() -> None:
 def test_word_cache_gives_the_tokens_of_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = load_tokenizer()
     texts = [*ODD_TEXTS.values(), "", "Don't\tstop: don't, DON'T!\n\n2+2=4", "naïve x 1.5e-3 [CLS]"]
-    monkeypatch.setattr(static, "KNOWN_WORDS", 5)
-    words = static._Words(tokenizer)
+    monkeypatch.setattr(tokenizer_module, "KNOWN_WORDS", 5)
+    words = Words(tokenizer)
     for _ in range(3):
         ids, lengths = words.tokens(texts)
         expected_ids, expected_lengths = tokenizer.encode(texts)
@@ -152,3 +154,12 @@ def test_sums_equal_plain_sums() -> None:
     static._sum_into(out, table, ids, lengths)
     for row, part in enumerate(np.split(ids, np.cumsum(lengths)[:-1])):
         np.testing.assert_allclose(out[row], table[part].sum(axis=0), atol=1e-5)
+
+
+def test_counting_by_word_equals_the_tokenizer_itself(sample):
+    """The shipped tokenizer never joins what a blank separates: each word is tokenised once."""
+    rows = [json.loads(line) for line in sample.read_text(encoding="utf-8").splitlines()]
+    texts = ["", " \n", "a\u00a0b\u3000c", "x" * 300, *(row["output"] for row in rows[::5])]
+    tokenizer = load_tokenizer()
+    _, lengths = tokenizer.encode(texts)
+    assert tokenizer.count_tokens(texts).tolist() == lengths.tolist()
