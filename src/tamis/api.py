@@ -16,6 +16,7 @@ from tamis.registry import find, names, specs
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tamis.run.progress import Progress
     from tamis.run.session import Run
     from tamis.spec import Spec
     from tamis.types import Budget, Dataset, Pool, Selection
@@ -32,6 +33,7 @@ def read(
     split: str | None = None,
     strict: bool = False,
     rejects: str | None = None,
+    progress: Progress | None = None,
 ) -> Dataset:
     """Reads instruction data of any known format; rows that cannot be read are counted and kept.
 
@@ -50,7 +52,13 @@ def read(
         return source
 
     return read_data(
-        source, format=format, fields=fields, split=split, strict=strict, rejects=rejects
+        source,
+        format=format,
+        fields=fields,
+        split=split,
+        strict=strict,
+        rejects=rejects,
+        progress=progress,
     )
 
 

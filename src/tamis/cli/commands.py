@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 Given = dict[str, Any]
 
 
-def _read(files: list[str], given: Mapping[str, Any]) -> Dataset:
+def _read(files: list[str], given: Mapping[str, Any], run: Run) -> Dataset:
     """The dataset of the command's files; says how many rows could not be read."""
     if not files:
         raise UserError("no data: name a file, `-` for standard input, or a Hub dataset")
     source = files[0] if len(files) == 1 else files
-    data = api.read(source, **flags.values_of(api.read, {**given, "source": None}))
+    settings = flags.values_of(api.read, {**given, "source": None})
+    data = api.read(source, **settings, progress=run.progress)
     rejected = sum(s.rejected for s in data.sources)
     if rejected:
         counts: dict[str, int] = {}
@@ -56,8 +57,8 @@ def score(given: Given) -> None:
     if not given["method"]:
         raise UserError("no method: name one or more with --method; `tamis methods` lists them")
     methods = _with_params([m for text in given["method"] for m in split_list(text)], params)
-    data = _read(files, given)
     with _running(given) as run:
+        data = _read(files, given, run)
         if given["dry_run"]:
             target = given["target"]
             return _plan(run.begin(api.read(target) if target else None), data, methods, given)
@@ -151,7 +152,7 @@ def select(given: Given) -> None:
         reference = Reference(written.method, {**written.params, **arguments["params"]})
         run.begin(api.read(given["target"]) if given["target"] else None)
         spec = api.check(reference, run)  # a wrong flag is told before a large file is read
-        data = _read(files, given)
+        data = _read(files, given, run)
         if given["dry_run"]:
             return _plan(run, data, _columns(spec, reference), given)
         picked = api.select(data, **arguments, run=run)
@@ -202,8 +203,9 @@ def _warn_if_changed(given: Given, picked: api.Picked) -> None:
 
 def export(given: Given) -> None:
     """Write data so that TRL, LLaMA-Factory or axolotl loads it directly."""
-    data = _read(given["files"] or [], given)
-    files = api.export(data, **flags.values_of(api.export, given))
+    with _running(given) as run:
+        data = _read(given["files"] or [], given, run)
+        files = api.export(data, **flags.values_of(api.export, given))
     if given["json"]:
         return show.as_json({"rows": len(data), "files": [str(f) for f in files]})
     return show.say(f"{len(data):,} rows written: " + ", ".join(str(f) for f in files))
@@ -211,8 +213,8 @@ def export(given: Given) -> None:
 
 def inspect(given: Given) -> None:
     """Show what a file holds: format, lengths, scripts, duplicates, problems."""
-    data = _read(given["files"] or [], given)
     with _running(given) as run:
+        data = _read(given["files"] or [], given, run)
         found = api.inspect(data, run=run)
     if given["json"]:
         return show.as_json(found)

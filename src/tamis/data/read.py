@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -20,6 +20,7 @@ from tamis.types import Dataset, Source, fingerprint
 
 _SNIFFED = 100  # records that decide the format
 _SNIFFED_BYTES = 1 << 25
+_REPORTED = 8192
 
 
 def read(
@@ -31,6 +32,7 @@ def read(
     strict: bool = False,
     rejects: str | os.PathLike[str] | None = None,
     spool_dir: str | os.PathLike[str] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Dataset:
     """Reads instruction data of any known form.
 
@@ -43,6 +45,7 @@ def read(
         strict: raise at the first record that cannot be read.
         rejects: a file (JSON lines) for records that cannot be read; made with the first of them.
         spool_dir: a folder for the working file, about twice as large as the data.
+        progress: called now and then with a name, the records read, and 0: nobody knows how many.
 
     Raises UserError where nothing can be read. A row's id is the hash of its messages and tools.
     """
@@ -56,6 +59,8 @@ def read(
                 if origin.held is not None:
                     spool.tables[index] = origin.held
                 bad.begin()
+                if progress is not None:
+                    origin.records = _counted(origin.records, progress)
                 sources.append(_ingest(index, origin, format, fields or {}, out, bad))
             _check_any(sources)
             table = out.table()
@@ -63,6 +68,16 @@ def read(
         bad.close()
     path = bad.path if bad.written else None
     return Dataset(table, fingerprint(table["id"]), tuple(sources), path, spool)
+
+
+def _counted(
+    records: Iterator[Record], progress: Callable[[str, int, int], None]
+) -> Iterator[Record]:
+    """The same records; every so many are reported."""
+    for done, record in enumerate(records, 1):
+        if done % _REPORTED == 0:
+            progress("read", done, 0)
+        yield record
 
 
 def _check_any(sources: list[Source]) -> None:

@@ -47,7 +47,7 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.selectors._kmeans import Clusters, automatic, k_means
-from tamis.selectors._rows import shares, unit, usable
+from tamis.selectors._rows import one_thread, shares, unit, usable
 from tamis.spec import selector
 from tamis.types import Budget, ColumnName, Floats, Ints, Mask, Pool, Selection, Vectors
 
@@ -93,7 +93,8 @@ def cover(
             added[rows[row]] = gain / len(rows)
             yield int(rows[row]), -value / len(rows)
 
-    chosen = Selection.take(pool, budget, picks())
+    with one_thread():  # the products of a block are too small to share: 3 times the time on two
+        chosen = Selection.take(pool, budget, picks())
     info = {"clusters": len(found.centres), "coverage": float(added[chosen.rows].sum())}
     return replace(chosen, info=info, dropped=dropped)
 
