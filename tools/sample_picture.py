@@ -1,4 +1,4 @@
-"""Draws docs/sample.svg: the rows of the sample on a plane, and those that the default method picks.
+"""Draws docs/sample.svg: the rows of the sample on a plane, and those that the default picks.
 
     python tools/sample_picture.py
 
@@ -67,7 +67,7 @@ def main() -> None:
     legend, at = [], EDGE
     for name, colour in COLOURS.items():
         kept = sum(rows[i]["source"] == name for i in chosen)
-        label = f"{name}: {kept} of {sum(r['source'] == name for r in rows)}"
+        label = f"{name} {kept}/{sum(r['source'] == name for r in rows)}"
         legend.append(f'<circle cx="{at}" cy="{HEIGHT - 18}" r="5" fill="{colour}"/>')
         legend.append(f'<text x="{at + 10}" y="{HEIGHT - 13}">{label}</text>')
         at += 160

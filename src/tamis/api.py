@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tamis.spec import Spec
     from tamis.types import Budget, Dataset, Pool, Selection
 
+PICKERS = ("recipe", "select", "score")
+"""What `select` takes as a method: a name is looked for in this order."""
+
 Data = Any
 """A path, several, `-` for standard input, a Hub name, a datasets.Dataset, dicts, or a Dataset."""
 
@@ -162,7 +165,7 @@ def select(
     budget: str | int | float = "5%",
     out: str | None = None,
     params: Mapping[str, Any] | None = None,
-    scores: Sequence[str] = (),
+    scores: str | Sequence[str] = (),
     target: Data | None = None,
     order: Literal["pick", "source"] = "pick",
     run: Run | None = None,
@@ -183,8 +186,11 @@ def select(
     from tamis.run import folder as run_folder
     from tamis.types import Budget
 
+    if order not in ("pick", "source"):
+        raise UserError(f"order is pick or source, not {order!r}")
     run = _with_target(run, target)
     limit = Budget.parse(budget)
+    scores = [scores] if isinstance(scores, str) else list(scores)
     written = parse(method)
     reference = Reference(written.method, {**written.params, **(params or {})})
     check(reference, run)
@@ -192,17 +198,19 @@ def select(
     started = time.perf_counter()
     dataset = read(data)
     reading = time.perf_counter() - started
-    run.score(dataset, list(scores))
+    run.score(dataset, scores)
     pool, selection = pick(dataset, reference, limit, run)
     manifest = _manifest(dataset, selection, reference, limit, run)
     files: list[Path] = []
     if folder:
         from tamis.data.write import write
 
+        run_folder.clear_folder(folder)
         files = write(dataset, selection.rows, folder, order=order)
         files.append(run_folder.write_selection(folder, pool, selection))
         config = _config(dataset, reference, limit, scores, order, target, run)
         files.append(run_folder.write_config(folder, config))
+        manifest["files"] = [file.name for file in files]
         manifest["seconds"] = {"read": reading, "total": time.perf_counter() - started}
         files.append(run_folder.write_manifest(folder, manifest))
     return Picked(dataset, selection, pool, manifest, files)
@@ -212,7 +220,7 @@ def check(reference: Reference, run: Run) -> Spec:
     """Finds the method and checks its parameters before anything is read or loaded."""
     from tamis.run.plan import columns_of, resolve
 
-    spec = find(reference.method, kinds=("recipe", "select", "score"), allow_code=run.allow_code)
+    spec = find(reference.method, kinds=PICKERS, allow_code=run.allow_code)
     params = resolve(spec, reference)
     for column in columns_of(spec, params):
         inner = find(parse(column).method, kinds=("score",), allow_code=run.allow_code)
@@ -241,20 +249,23 @@ def pick(data: Dataset, reference: Reference, budget: Budget, run: Run) -> tuple
             reference = Reference(by, {"by": str(reference)})
         selection = run.select(data, str(reference), limit)
     if len(selection) == 0:
-        raise UserError(_why_empty(selection, limit))
+        raise UserError(_why_empty(data, selection, limit))
     return run.columns(data), selection
 
 
-def _why_empty(selection: Selection, budget: Budget) -> str:
-    dropped = ", ".join(f"{len(rows)} {why}" for why, rows in selection.dropped.items())
-    return (
-        f"nothing was selected under the budget {budget}"
-        + (f"; dropped: {dropped}" if dropped else "")
-        + ("; the first pick has more tokens than that" if budget.tokens else "")
-    )
+def _why_empty(data: Dataset, selection: Selection, budget: Budget) -> str:
+    gone = sum(len(rows) for rows in selection.dropped.values())
+    reasons = ", ".join(f"{len(rows):,} {why}" for why, rows in selection.dropped.items())
+    if gone >= len(data):
+        return f"no row can be selected: {reasons}"
+    if budget.tokens is not None:
+        return f"the first pick has more tokens than the budget of {budget.tokens:,}: ask for more"
+    return "no row fits what the method asks for" + (f"; dropped: {reasons}" if reasons else "")
 
 
-def export(data: Data, *, to: str = "trl", out: str = "export", name: str = "subset") -> list[Path]:
+def export(
+    data: Data, *, to: str = "trl", out: str = "export", name: str = "subset", skip: bool = False
+) -> list[Path]:
     """Writes data so that a trainer loads it directly.
 
     Args:
@@ -262,13 +273,16 @@ def export(data: Data, *, to: str = "trl", out: str = "export", name: str = "sub
         to: trl, llamafactory, axolotl or messages
         out: folder for the files
         name: name of the dataset
+        skip: leave out rows that the trainer cannot load, and list them in a file
     """
     import numpy as np
 
     from tamis.data.export import export as export_data
 
     dataset = read(data)
-    return list(export_data(dataset, np.arange(len(dataset)), Path(out), to=to, name=name))
+    return list(
+        export_data(dataset, np.arange(len(dataset)), Path(out), to=to, name=name, skip=skip)
+    )
 
 
 def inspect(data: Data, *, run: Run | None = None) -> dict[str, Any]:
@@ -342,23 +356,26 @@ def _config(
     run: Run,
 ) -> dict[str, Any]:
     """The run as `run.toml` holds it: sections are verbs, keys are parameters."""
-    formats = {s.format for s in data.sources}
+    from tamis import __version__
+    from tamis.run.plan import resolve
+
+    spec = find(reference.method, kinds=PICKERS, allow_code=run.allow_code)
+    files = [s.path for s in data.sources]
+    given = [target] if isinstance(target, str | Path) else target
     return {
-        "read": {
-            "source": [s.path for s in data.sources],
-            "format": data.sources[0].format if len(formats) == 1 else "auto",
-            "fingerprint": data.fingerprint,
-        },
+        "tamis": __version__,
+        "read": {"source": files, "fingerprint": data.fingerprint, **data.reading},
         "select": {
             "method": reference.method,
             "budget": str(budget),
             "scores": list(scores),
             "order": order,
-            "target": target if isinstance(target, str) else None,
-            "params": {k: v for k, v in reference.params.items()},
+            "target": str(given[0]) if given and len(given) == 1 else None,
+            "params": resolve(spec, reference),  # defaults too: they may change one day
         },
         "run": {
             "embedder": run.embedder if isinstance(run.embedder, str) else None,
             "tokenizer": run.tokenizer if isinstance(run.tokenizer, str) else None,
+            "allow_code": run.allow_code,
         },
     }

@@ -40,6 +40,8 @@ def parse(text: str) -> Reference:
         name, equals, value = part.partition("=")
         if not equals:
             raise UserError(f"in {text!r}, {part!r} has no value: write {part}=...")
+        if name.strip() in params:
+            raise UserError(f"in {text!r}, {name.strip()!r} is given twice")
         value = value.strip()
         listed = value.startswith("[") and value.endswith("]")
         params[name.strip()] = split_list(value[1:-1]) if listed else value

@@ -118,6 +118,7 @@ class Dataset:
     sources: tuple[Source, ...] = ()
     rejects: str | None = None  # path of the rejects file, when rows were rejected
     spool: object = None  # keeps the file on disk alive as long as the dataset
+    reading: Mapping[str, Any] = field(default_factory=dict)  # how it was read, to read it again
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -310,7 +311,7 @@ class Budget:
         given = [v for v in (self.count, self.fraction, self.tokens) if v is not None]
         if len(given) != 1:
             raise UserError("a budget is one of a count, a fraction or tokens")
-        if given[0] <= 0 or (self.fraction is not None and self.fraction > 1):
+        if not given[0] > 0 or (self.fraction is not None and self.fraction > 1):
             raise UserError(f"budget {self} is out of range: more than 0 rows and at most 100 %")
 
     @classmethod
@@ -335,7 +336,7 @@ class Budget:
             return cls(fraction=value / 100)
         if (unit or "").lower().startswith("tok"):
             return cls(tokens=int(value))
-        if "." in number and not scale and unit is None:
+        if "." in number and value <= 1 and not scale and unit is None:
             return cls(fraction=value)
         if unit == "%" or value != int(value):
             raise UserError(f"budget {text!r} is not a whole number of rows")

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -170,7 +171,7 @@ def test_what_is_not_there_is_one_message(tamis, sample):
     assert "no data" in tamis("select", code=2)
     assert "did you mean 'length'" in tamis("score", sample, "--method", "lenght", code=2)
     assert "not understood" in tamis("select", sample, "--budget", "lots", code=2)
-    assert "is no run.toml" in tamis("select", "--config", "none.toml", code=2)
+    assert "cannot be read" in tamis("select", "--config", "none.toml", code=2)
     (tamis.folder / "full").mkdir()
     (tamis.folder / "full/mine.txt").write_text("precious")
     assert "holds no earlier run" in tamis("select", sample, "--out", "full", code=2)
@@ -191,6 +192,85 @@ def test_rejects_are_counted_kept_and_strict_stops(tamis, sample):
         == 1
     )
     assert "21" in tamis("select", *args, "--strict", "--out", "no", code=2)
+
+
+def test_run_toml_reads_the_data_as_it_was_read(tamis, sample):
+    plain = [json.loads(line) for line in lines(sample)[:40]]
+    talk = [
+        {
+            "messages": [
+                {"role": "user", "content": r["instruction"]},
+                {"role": "assistant", "content": r["output"]},
+            ]
+        }
+        for r in plain[20:]
+    ]
+    rows = [row for pair in zip(plain[:20], talk, strict=True) for row in pair]
+    (tamis.folder / "mixed.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    renamed = [{"frage": r["instruction"], "antwort": r["output"]} for r in plain]
+    (tamis.folder / "renamed.jsonl").write_text("\n".join(map(json.dumps, renamed)))
+    fields = ("--fields", "instruction=frage,output=antwort")
+    for name, extra in (("mixed", ()), ("renamed", fields)):
+        tamis(
+            "select", f"{name}.jsonl", *extra, "--method", "random", "--budget", "9", "--out", name
+        )
+        tamis("select", "--config", f"{name}/run.toml", "--out", f"{name}2")
+        one, two = (tamis.folder / n / "subset.jsonl" for n in (name, f"{name}2"))
+        assert one.read_bytes() == two.read_bytes() and len(lines(one)) == 9
+
+
+def test_run_toml_holds_every_parameter_and_the_version(tamis, sample):
+    tamis("select", sample, "--budget", "5", "--out", "o")
+    config = tomllib.loads((tamis.folder / "o/run.toml").read_text())
+    assert set(config["select"]["params"]) == {"quality", "similarity", "strength", "seed"}
+    assert config["tamis"] and config["read"]["format"] == "auto"
+
+
+def test_a_run_that_fails_leaves_the_earlier_one_and_the_next_replaces_it(tamis, sample):
+    tamis("select", sample, "--method", "random", "--budget", "5", "--out", "o")
+    before = (tamis.folder / "o/subset.jsonl").read_bytes()
+    assert "more tokens" in tamis(
+        "select", sample, "--method", "random", "--budget", "1tok", "--out", "o", code=2
+    )
+    assert (tamis.folder / "o/subset.jsonl").read_bytes() == before
+    (tamis.folder / "rows.csv").write_text("instruction,output\nq1,a1\nq2,a2\n")
+    tamis("select", "rows.csv", "--method", "random", "--budget", "1", "--out", "o")
+    written = {path.name for path in (tamis.folder / "o").iterdir()}
+    assert written == {"subset.csv", "selection.parquet", "run.toml", "manifest.json"}
+
+
+FAULTY = """
+from tamis import Batch, Column, scorer
+import numpy as np
+
+@scorer()
+def boom(batch: Batch) -> Column:
+    return {}["missing"]
+
+@scorer()
+def short(batch: Batch) -> Column:
+    return Column.floats([1.0])
+
+@scorer()
+def nans(batch: Batch) -> Column:
+    return Column.floats(np.full(len(batch), np.nan))
+
+@scorer(prefer="high")
+def noisy(batch: Batch) -> Column:
+    print("HELLO")
+    return Column.floats(np.arange(len(batch)))
+"""
+
+
+def test_faults_of_code_that_is_not_ours_are_one_line(tamis, sample):
+    (tamis.folder / "faulty.py").write_text(FAULTY)
+    expected = {"boom": "line 7", "short": "1 values for 2000 rows", "nans": "no problem says why"}
+    for name, said in expected.items():
+        message = tamis("score", sample, "--method", f"./faulty.py:{name}", "--allow-code", code=2)
+        assert f"the method {name} failed" in message and said in message
+        assert len(message.strip().splitlines()) == 1
+    out = tamis("score", sample, "--method", "./faulty.py:noisy", "--allow-code", "--json")
+    assert json.loads(out)["rows"] == 2000
 
 
 def test_methods_lists_what_a_program_needs(tamis):

@@ -196,9 +196,13 @@ def _default_out(files: list[str], arguments: Mapping[str, Any]) -> str:
 
 
 def _warn_if_changed(given: Given, picked: api.Picked) -> None:
-    expected = given["settings"].get("fingerprint")
-    if expected and expected != picked.data.fingerprint:
+    from tamis import __version__
+
+    settings = given["settings"]
+    if settings.get("fingerprint", picked.data.fingerprint) != picked.data.fingerprint:
         show.say("the data changed since that run: the subset may differ")
+    if settings.get("version", __version__) != __version__:
+        show.say(f"that run was made by tamis {settings['version']}: the subset may differ")
 
 
 def export(given: Given) -> None:

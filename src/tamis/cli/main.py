@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
+import io
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +21,6 @@ from tamis.run.session import Run
 app = typer.Typer(
     name="tamis",
     help="Select the instruction-tuning data that trains a better model.",
-    no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -30,21 +32,37 @@ OPEN = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 def main() -> None:
     """Runs a command; exit code 0: done, 2: something to change, 130: interrupted, 1: our fault."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal without UTF-8 shows a question mark
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
-        app(standalone_mode=True)
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
     except UserError as error:
-        sys.stderr.buffer.write(f"tamis: {error}\n".encode("utf-8", "replace"))
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("tamis: interrupted; what was scored is kept\n")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        code = _told(str(error))
+    except (KeyboardInterrupt, typer.Abort):
+        _told("interrupted; what was scored is kept")
+        code = 130
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        code = 0 if error.errno == errno.EPIPE else _told(f"the output: {error.strerror}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what the parser raises for a wrong flag
+            raise
+        code = _told(f"{error.format_message()} `--help` lists the flags.")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(message: str) -> int:
+    sys.stderr.write(f"tamis: {message}\n")
+    return 2
 
 
 @app.callback(invoke_without_command=True)
 def about(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and stop")] = False,
 ) -> None:
     """Select the instruction-tuning data that trains a better model."""
@@ -52,7 +70,8 @@ def about(
         from tamis import __version__
 
         typer.echo(f"tamis {__version__}")
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def _config(context: typer.Context, path: str | None) -> str | None:
@@ -63,11 +82,14 @@ def _config(context: typer.Context, path: str | None) -> str | None:
 
     try:
         found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{path} is no run.toml: {error}") from None
     read, verb, run = (found.get(part, {}) for part in ("read", str(context.info_name), "run"))
     params = [f"{key}={_text(value)}" for key, value in verb.pop("params", {}).items()]
-    expected = read.pop("fingerprint", None)
+    settings = {"fingerprint": read.pop("fingerprint", None), "version": found.get("tamis")}
+    read["fields"] = [f"{key}={_text(value)}" for key, value in read.get("fields", {}).items()]
     merged = {**read, **verb, **run, "files": read.pop("source", None), "params": params}
     merged.pop("source", None)
     known = {parameter.name for parameter in context.command.params}
@@ -75,7 +97,7 @@ def _config(context: typer.Context, path: str | None) -> str | None:
     if unknown:
         raise UserError(f"{path}: {nearest(unknown[0], known)} (found {unknown[0]!r})")
     context.default_map = {**(context.default_map or {}), **merged}
-    context.obj = {"fingerprint": expected}
+    context.obj = settings
     return path
 
 

@@ -14,6 +14,34 @@ from tamis.errors import UserError
 ROWS = 1024  # of a batch that becomes Python objects
 
 
+def taken(array: pa.Array, rows: pa.Array) -> pa.Array:
+    """The named values; pyarrow takes none from the views that polars writes, at any depth."""
+    plain = _without_views(array.type)
+    if plain == array.type:
+        return array.take(rows)
+    return array.cast(plain).take(rows).cast(array.type)
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string_view(kind):
+        return pa.large_string()
+    if pa.types.is_binary_view(kind):
+        return pa.large_binary()
+    if pa.types.is_struct(kind):
+        return pa.struct([_field(field) for field in kind])
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_field(kind.value_field))
+    if pa.types.is_list(kind):
+        return pa.list_(_field(kind.value_field))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_field(kind.value_field), kind.list_size)
+    return kind
+
+
+def _field(field: pa.Field) -> pa.Field:
+    return field.with_type(_without_views(field.type))
+
+
 def records(batches: Iterable[pa.RecordBatch]) -> Iterator[Record]:
     """Rows as objects; a columnar record has no bytes of its own."""
     for batch in batches:

@@ -67,7 +67,8 @@ def read(
     finally:
         bad.close()
     path = bad.path if bad.written else None
-    return Dataset(table, fingerprint(table["id"]), tuple(sources), path, spool)
+    reading = {"format": format, "fields": dict(fields or {}), "split": split, "strict": strict}
+    return Dataset(table, fingerprint(table["id"]), tuple(sources), path, spool, reading)
 
 
 def _counted(

@@ -20,6 +20,7 @@ HEAD = 1 << 20
 UTF8_BOM = b"\xef\xbb\xbf"
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
 
+_ZSTD_PIECE = 1 << 12  # compressed bytes at once: what they unfold to is held in memory
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive (or an .xlsx file): unpack it, or save the table as CSV",
@@ -58,6 +59,38 @@ class _Rejoined(io.RawIOBase):
         return len(piece)
 
 
+class _Zstd(io.RawIOBase):
+    """Frames of zstd one after the other; EOFError where the last one is cut off.
+
+    zstandard's own reader ends in silence there, and the rows behind the cut would be lost unseen.
+    """
+
+    def __init__(self, below: BinaryIO) -> None:
+        self._below, self._packed, self._plain = below, b"", b""
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]
+        while not self._plain:
+            packed = self._packed or self._below.read1(_ZSTD_PIECE)  # type: ignore[attr-defined]
+            if not packed:
+                if self._frame is not None:
+                    raise EOFError("the file ends in the middle of a zstd frame")
+                return 0
+            frame = self._frame
+            if frame is None:
+                frame = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
+            self._plain = frame.decompress(packed)
+            self._packed = frame.unused_data if frame.eof else b""
+            self._frame = None if frame.eof else frame
+        piece = self._plain[: len(buffer)]
+        self._plain = self._plain[len(piece) :]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
 def unpacked(stream: BinaryIO) -> tuple[BinaryIO, bytes, list[str]]:
     """The stream below any gzip and zstd, its first bytes (not consumed), and their names."""
     packing: list[str] = []
@@ -71,8 +104,7 @@ def unpacked(stream: BinaryIO) -> tuple[BinaryIO, bytes, list[str]]:
             stream = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]
         elif head.startswith(_ZSTD):
             packing.append("zst")
-            reader = zstandard.ZstdDecompressor(max_window_size=1 << 31)
-            stream = io.BufferedReader(reader.stream_reader(stream, read_across_frames=True), BLOCK)
+            stream = io.BufferedReader(_Zstd(stream), BLOCK)
         else:
             return stream, head, packing
 

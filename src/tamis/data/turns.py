@@ -48,7 +48,10 @@ def compact(value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
     except TypeError:  # integers beyond 64 bits, lone surrogates, objects of columnar files
-        return json.dumps(value, separators=(",", ":"), default=_described)
+        try:
+            return json.dumps(value, separators=(",", ":"), default=_described)
+        except RecursionError:
+            raise Reject("nested too deeply") from None
 
 
 def _described(value: Any) -> str:

@@ -125,14 +125,16 @@ def column(chunked: pa.ChunkedArray, rows: Ints) -> pa.Array:
     owner = np.searchsorted(starts, rows, side="right") - 1
     order = np.argsort(owner, kind="stable")
     found = [
-        chunked.chunk(int(chunk)).take(pa.array(rows[order][owner[order] == chunk] - starts[chunk]))
+        columnar.taken(
+            chunked.chunk(int(chunk)), pa.array(rows[order][owner[order] == chunk] - starts[chunk])
+        )
         for chunk in np.unique(owner)
     ]
     if not found:
         return pa.array([], chunked.type)
     back = np.empty(len(rows), np.int64)
     back[order] = np.arange(len(rows))
-    return pa.concat_arrays(found).take(pa.array(back))
+    return columnar.taken(pa.concat_arrays(found), pa.array(back))
 
 
 def _raws(dataset: Dataset, rows: Ints) -> Iterator[bytes]:
@@ -237,7 +239,9 @@ def _picked(batches: Iterator[pa.RecordBatch], rows: Ints) -> Iterator[pa.Record
     for batch in batches:
         low, high = np.searchsorted(rows, [start, start + batch.num_rows])
         if high > low:
-            yield batch.take(pa.array(rows[low:high] - start))
+            here = pa.array(rows[low:high] - start)
+            columns = [columnar.taken(values, here) for values in batch.columns]
+            yield pa.RecordBatch.from_arrays(columns, schema=batch.schema)
         start += batch.num_rows
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tamis.errors import UserError
 from tamis.run.plan import Step
 from tamis.run.progress import Progress
+from tamis.spec import Spec
 from tamis.store import Store
 from tamis.types import Batch, Column, Dataset, Ints, Mask, Pool, as_column
 
@@ -106,10 +111,32 @@ def call(step: Step, rows: Batch | Pool, inputs: Inputs) -> Column:
         for argument, protocol in spec.resources.items()
     }
     handed |= {argument: inputs.target for argument in spec.targets}
-    column = as_column(spec.function(rows, **handed, **step.params))
-    if len(column) != len(rows):
-        raise ValueError(f"{spec.name} returned {len(column)} values for {len(rows)} rows")
+    with borrowed(spec):
+        column = as_column(spec.function(rows, **handed, **step.params))
+        if len(column) != len(rows):
+            raise ValueError(f"{spec.name} returned {len(column)} values for {len(rows)} rows")
     return column
+
+
+@contextmanager
+def borrowed(spec: Spec) -> Iterator[None]:
+    """Around code that is not ours: its faults become one message, its prints stay off the output.
+
+    A fault of our own keeps its traceback.
+    """
+    if spec.function.__module__.startswith("tamis."):
+        yield
+        return
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except UserError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}, line {last.lineno}"
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"the method {spec.name} failed: {reason} ({where})") from error
 
 
 def problems(column: Column) -> dict[str, int]:

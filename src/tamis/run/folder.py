@@ -30,10 +30,19 @@ def open_folder(out: str | Path) -> Path:
         raise UserError(f"{folder} is not empty and holds no earlier run: name another with --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / MANIFEST).unlink(missing_ok=True)  # no manifest: the run did not end
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
     return folder
+
+
+def clear_folder(folder: Path) -> None:
+    """Removes what an earlier run wrote here; until this one ends the manifest says so."""
+    path = folder / MANIFEST
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    replace_file(path, json.dumps({"unfinished": True, "files": earlier.get("files", [])}).encode())
+    for name in earlier.get("files", []):
+        if name != MANIFEST and Path(name).name == name:
+            (folder / name).unlink(missing_ok=True)
 
 
 def replace_file(path: Path, data: bytes) -> Path:

@@ -96,6 +96,8 @@ def resolve(spec: Spec, reference: Reference) -> dict[str, Any]:
     params = spec.resolve(reference.params)
     for param in spec.params.values():
         value = params[param.name]
+        if param.is_column and param.required and not value:
+            raise UserError(f"{spec.name} needs {param.name}: {param.help}")
         if param.is_column and isinstance(value, str) and value:
             params[param.name] = str(parse(value))
         elif param.is_column and isinstance(value, tuple | list):

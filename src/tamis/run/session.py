@@ -108,7 +108,7 @@ class Run:
         """
         import numpy as np
 
-        from tamis.run.execute import scored
+        from tamis.run.execute import borrowed, scored
         from tamis.run.plan import columns_of, resolve
 
         written = parse(reference)
@@ -128,7 +128,8 @@ class Run:
         self.progress(spec.name, 0, 0)
         started = time.perf_counter()
         inside = pool if len(keep) == len(pool) else pool.take(keep)
-        picked: Selection = spec.function(inside, limit, **handed, **params)
+        with borrowed(spec):
+            picked: Selection = spec.function(inside, limit, **handed, **params)
         self.log.append(
             {"select": reference, "rows": len(pool), "seconds": time.perf_counter() - started}
         )

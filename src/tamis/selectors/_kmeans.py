@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tamis.errors import UserError
 from tamis.types import Floats, Ints, Vectors
 
 SAMPLE = 256
@@ -46,6 +47,8 @@ def k_means(
     vectors: Vectors, k: int, *, seed: int = 0, iterations: int = 20, tolerance: float = 1e-3
 ) -> Clusters:
     """At most k clusters of the rows; no cluster is empty."""
+    if k < 1:
+        raise UserError(f"the number of clusters must be at least 1 (0 for automatic), got {k}")
     generator = np.random.default_rng(seed % 2**32)
     rows = len(vectors)
     if rows == 0:

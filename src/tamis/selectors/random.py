@@ -17,7 +17,7 @@ from tamis.types import Budget, Floats, Pool, Selection, order_by
 
 def uniform(ids: list[str], seed: int) -> Floats:
     """A number in [0, 1) for each id that depends on the id and the seed alone."""
-    key = seed.to_bytes(8, "little", signed=True)
+    key = (seed % 2**64).to_bytes(8, "little")
     digests = b"".join(hashlib.blake2b(i.encode(), key=key, digest_size=8).digest() for i in ids)
     return np.frombuffer(digests, dtype="<u8") / 2.0**64
 

@@ -447,3 +447,29 @@ def test_python_memory_stays_small_while_reading(tmp_path):
     tracemalloc.stop()
     assert len(data) == 100_000
     assert peak < 0.8 * path.stat().st_size
+
+
+def test_a_zstd_file_cut_at_a_block_is_told(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    writer = zstandard.ZstdCompressor().stream_writer(packed, closefd=False)
+    row = b'{"instruction": "ask", "output": "say %d"}\n'
+    writer.write(b"".join(row % i for i in range(100)))
+    writer.flush(zstandard.FLUSH_BLOCK)
+    cut = packed.tell()
+    writer.write(b"".join(row % i for i in range(100, 200)))
+    writer.close()
+    path = tmp_path / "cut.jsonl.zst"
+    path.write_bytes(packed.getvalue()[:cut])
+    data = read(path)
+    assert (len(data), data.sources[0].rejected) == (100, 1)
+    assert "cut off" in str(data.sources[0].detail["reject_reasons"])
+    path.write_bytes(packed.getvalue() * 2)
+    assert len(read(path)) == 400
+
+
+def test_a_record_nested_too_deeply_is_rejected(tmp_path: Path) -> None:
+    path = tmp_path / "deep.jsonl"
+    deep = '{"instruction": "a", "output": "b", "other": ' + "[" * 1000 + "]" * 1000 + "}"
+    path.write_text('{"instruction": "a", "output": "b"}\n' + deep + "\n")
+    data = read(path)
+    assert (len(data), data.sources[0].rejected) == (1, 1)

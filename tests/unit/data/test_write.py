@@ -3,8 +3,10 @@ import gzip
 import io
 import json
 import os
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -225,3 +227,19 @@ def test_whatever_is_picked_comes_back_byte_by_byte(tmp_path_factory, rows, kind
         source.ids[i].as_py().partition("-")[0] for i in picked
     }
     assert os.listdir(folder).count(path.name) == 1
+
+
+def test_views_as_polars_writes_them_are_taken(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "messages": [
+                [{"role": "user", "content": "ask"}, {"role": "assistant", "content": f"say {i}"}]
+                for i in range(9)
+            ],
+            "label": [f"a label too long to be held inline {i}" for i in range(9)],
+        }
+    )
+    frame.write_ipc(tmp_path / "views.arrow")
+    for source in (tmp_path / "views.arrow", frame):
+        (path,) = write(read(source), np.array([7, 2]), tmp_path / "out")
+        assert pl.read_ipc(path).to_dicts() == [frame.to_dicts()[i] for i in (7, 2)]

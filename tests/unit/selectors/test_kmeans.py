@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tamis.errors import UserError
 from tamis.selectors import _kmeans
 from tamis.selectors._kmeans import assign, automatic, k_means
 
@@ -72,3 +73,8 @@ def test_a_sample_is_fitted_and_all_rows_are_assigned(monkeypatch):
 def test_the_number_of_clusters_is_cars():
     assert automatic(52_002) == 161
     assert automatic(1) == 1
+
+
+def test_a_negative_number_of_clusters_is_told() -> None:
+    with pytest.raises(UserError, match="at least 1"):
+        k_means(np.eye(4, dtype=np.float32), -1)

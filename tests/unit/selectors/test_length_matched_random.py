@@ -4,6 +4,7 @@ from selector_pools import dataset, pool
 
 from tamis.errors import UserError
 from tamis.selectors.length_matched_random import distance, length_matched_random
+from tamis.selectors.random import uniform
 from tamis.types import Budget
 
 
@@ -60,3 +61,8 @@ def test_distance_by_hand():
     assert distance(np.array([1, 2]), np.array([3, 4])) == 1
     assert distance(np.array([1, 1, 2, 2]), np.array([1, 2, 2, 2])) == 0.25
     assert distance(np.array([]), np.array([1])) == 1
+
+
+def test_any_whole_number_is_a_seed() -> None:
+    assert (uniform(["a", "b"], 2**64 + 3) == uniform(["a", "b"], 3)).all()
+    assert (uniform(["a"], -1) != uniform(["a"], 1)).all()
