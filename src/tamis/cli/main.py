@@ -30,6 +30,10 @@ OPEN = {"allow_extra_args": True, "ignore_unknown_options": True}
 """Flags that only a method knows pass through to it."""
 
 
+INTERRUPTED = 130
+"""The exit code of a command that was stopped with Ctrl-C, as shells have it."""
+
+
 def main() -> None:
     """Runs a command; exit code 0: done, 2: something to change, 130: interrupted, 1: our fault."""
     for stream in (sys.stdout, sys.stderr):  # a terminal without UTF-8 shows a question mark
@@ -41,8 +45,7 @@ def main() -> None:
     except UserError as error:
         code = _told(str(error))
     except (KeyboardInterrupt, typer.Abort):
-        _told("interrupted; what was scored is kept")
-        code = 130
+        code = INTERRUPTED
     except OSError as error:
         if error.errno not in (errno.EPIPE, errno.ENOSPC):
             raise
@@ -52,6 +55,8 @@ def main() -> None:
         if not hasattr(error, "format_message"):  # what the parser raises for a wrong flag
             raise
         code = _told(f"{error.format_message()} `--help` lists the flags.")
+    if code == INTERRUPTED:
+        _told("interrupted; what was scored is kept")
     sys.exit(code if isinstance(code, int) else 0)
 
 
