@@ -60,7 +60,10 @@ def clean(pool: Pool, twin: str) -> tuple[Ints, dict[str, Ints]]:
     left = np.ones(len(pool), dtype=bool)
     dropped = {}
     for reason, name in [*FAULTS.items(), ("near duplicate", twin)]:
-        rows = np.flatnonzero(left & (pool.scores(name) > 0))
+        has = pool.scores(name) > 0
+        if name == "empty(of=instruction)" and has.all():
+            continue  # plain documents: nobody asks anything in this pool
+        rows = np.flatnonzero(left & has)
         if len(rows):
             dropped[reason] = rows
         left[rows] = False
