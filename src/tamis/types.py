@@ -104,10 +104,6 @@ class Batch:
         chunks = [_joined(chunk, ROLES_OF[of]) for chunk in self.table["messages"].chunks]
         return pa.chunked_array(chunks, pa.string()).combine_chunks()
 
-    def conversations(self) -> list[list[dict[str, Any]]]:
-        """The messages as Python objects, for the rare scorer that must walk them."""
-        return list(self.table["messages"].to_pylist())
-
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -281,7 +277,10 @@ class Pool:
             for name, column in self.columns.items()
         }
         costs = None if self.costs is None else self.costs[rows]
-        return Pool(self.data.take(rows), kept, self.rows[rows], costs)
+        # the raw records are half of the bytes, and only writing needs them
+        table = self.data.table
+        light = table.select([name for name in table.column_names if name != "raw"])
+        return Pool(replace(self.data, table=light).take(rows), kept, self.rows[rows], costs)
 
 
 def as_column(values: NDArray[Any] | Sequence[Any] | Column) -> Column:

@@ -5,9 +5,9 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import shared_root
 
 import tamis
+from conftest import shared_root
 
 FOLDER = shared_root() / "data/instructions"
 FILES = sorted(p for p in FOLDER.rglob("*") if p.is_file() and "LICENSE" not in p.name)

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tamis.data.write import made_folder
 from tamis.errors import UserError
 from tamis.types import Dataset, Pool, Selection
 
@@ -28,11 +29,7 @@ def open_folder(out: str | Path) -> Path:
         raise UserError(f"{folder} is a file: name a folder with --out")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
         raise UserError(f"{folder} is not empty and holds no earlier run: name another with --out")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written: {error.strerror or error}") from error
-    return folder
+    return made_folder(folder)
 
 
 def clear_folder(folder: Path) -> None:
