@@ -376,6 +376,5 @@ def _config(
         "run": {
             "embedder": run.embedder if isinstance(run.embedder, str) else None,
             "tokenizer": run.tokenizer if isinstance(run.tokenizer, str) else None,
-            "allow_code": run.allow_code,
         },
     }

@@ -31,7 +31,7 @@ def _written(value: Any) -> str:
 
 def parse(text: str) -> Reference:
     """`name`, `name(key=value, ...)` or `./file.py:function(key=value)`; lists are `[a,b]`."""
-    found = re.fullmatch(r"\s*(.+?\.py:\w+|[\w\-./]+)\s*(?:\((.*)\))?\s*", text, re.S)
+    found = re.fullmatch(r"\s*([^()=,]+?\.py:\w+|[\w\-./]+)\s*(?:\((.*)\))?\s*", text, re.S)
     if not found:
         raise UserError(f"{text!r} is not a method: write name or name(parameter=value)")
     method, inside = found.groups()

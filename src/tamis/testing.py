@@ -216,7 +216,10 @@ def _names_a_mistyped_parameter(spec: Spec) -> None:
 def _keys_differ(spec: Spec) -> None:
     params = _params(spec)
     keys = {spec.key(params, {"embedder": "one"}), spec.key(params, {"embedder": "two"})}
-    keys |= {spec.key({**params, p.name: "?"}, {"embedder": "one"}) for p in spec.params.values()}
+    keys |= {
+        spec.key({**params, p.name: "another value"}, {"embedder": "one"})
+        for p in spec.params.values()
+    }
     assert len(keys) == 2 + len(spec.params), "two settings share a cache key"
 
 

@@ -337,3 +337,9 @@ def test_a_scorer_in_a_file_of_ones_own(tamis, sample):
     assert "--allow-code" in tamis("score", sample, "--method", "./mine.py:vowels", code=2)
     tamis("score", sample, "--method", "./mine.py:vowels", "--allow-code", "--out", "v.csv")
     assert (tamis.folder / "v.csv").read_text().count("\n") == 2001
+    own = ("--method", "./mine.py:vowels", "--allow-code", "--letters", "ae", "--budget", "3")
+    tamis("select", sample, *own, "--out", "own")
+    assert len(lines(tamis.folder / "own/subset.jsonl")) == 3
+    assert "--allow-code" in tamis("select", "--config", "own/run.toml", "--out", "no", code=2)
+    tamis("select", "--config", "own/run.toml", "--allow-code", "--out", "again")
+    assert lines(tamis.folder / "again/subset.jsonl") == lines(tamis.folder / "own/subset.jsonl")

@@ -10,6 +10,7 @@ from tamis.notation import Reference, argument_help, parse, split_list
         ("mtld", "mtld", {}),
         (" mtld( of = response , threshold=0.7 ) ", "mtld", {"of": "response", "threshold": "0.7"}),
         ("mean_rank(of=[tokens,mtld(of=all)])", "mean_rank", {"of": ["tokens", "mtld(of=all)"]}),
+        ("top_k(by=./a.py:f(x=1))", "top_k", {"by": "./a.py:f(x=1)"}),
         ("./a b/mine.py:f(x=1)", "./a b/mine.py:f", {"x": "1"}),
         (
             "cover(quality=mean_rank(of=[a,b]),seed=1)",

@@ -93,6 +93,8 @@ def _config(context: typer.Context, path: str | None) -> str | None:
         raise UserError(f"{path} is no run.toml: {error}") from None
     read, verb, run = (found.get(part, {}) for part in ("read", str(context.info_name), "run"))
     params = [f"{key}={_text(value)}" for key, value in verb.pop("params", {}).items()]
+    if "allow_code" in run:
+        raise UserError(f"{path}: a file may not permit code; say --allow-code yourself")
     settings = {"fingerprint": read.pop("fingerprint", None), "version": found.get("tamis")}
     read["fields"] = [f"{key}={_text(value)}" for key, value in read.get("fields", {}).items()]
     merged = {**read, **verb, **run, "files": read.pop("source", None), "params": params}

@@ -91,7 +91,8 @@ def _check_any(sources: list[Source]) -> None:
     if not reasons:
         raise UserError(f"{first.path} is empty: it holds no records")
     shown = "; ".join(f"{reason} ({count})" for reason, count in list(reasons.items())[:3])
-    raise UserError(f"no record of {first.path} can be read as {first.format}: {shown}")
+    form = "" if first.format == "auto" else f" as {first.format}"
+    raise UserError(f"no record of {first.path} can be read{form}: {shown}")
 
 
 def _ingest(
