@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -134,12 +133,6 @@ class Dataset:
 
     def texts(self, of: Part = "response") -> pa.ChunkedArray:
         return pa.chunked_array([batch.texts(of) for batch in self.batches()], pa.string())
-
-
-def field_values(extras: Sequence[str | None], name: str) -> list[str | None]:
-    """A field of the rows' other fields as text; None where a row has none."""
-    values = [json.loads(text).get(name) if text else None for text in extras]
-    return [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
 
 
 def fingerprint(ids: pa.ChunkedArray) -> str:

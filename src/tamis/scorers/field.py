@@ -6,10 +6,13 @@ Oracle: the rows themselves.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 import numpy as np
 
 from tamis.spec import scorer
-from tamis.types import Batch, Column, field_values
+from tamis.types import Batch, Column
 
 
 @scorer(prefer="none", unit="label")
@@ -23,3 +26,9 @@ def field(batch: Batch, *, name: str) -> Column:
     return Column.strings(
         values, no_field=np.array([value is None for value in values], dtype=bool)
     )
+
+
+def field_values(extras: Sequence[str | None], name: str) -> list[str | None]:
+    """A field of the rows' other fields as text; None where a row has none."""
+    values = [json.loads(text).get(name) if text else None for text in extras]
+    return [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
