@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis import api
+from tamis.budget import Budget
 from tamis.run.session import Run
-from tamis.types import Budget, Dataset, Floats, Pool
+from tamis.types import Dataset, Floats, Pool
 
 SIGNALS = [
     "length(unit=words)",

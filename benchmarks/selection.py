@@ -24,7 +24,8 @@ import numpy as np
 import pyarrow as pa
 
 from tamis import registry
-from tamis.types import SCHEMA, Budget, Dataset, Pool, fingerprint
+from tamis.budget import Budget
+from tamis.types import SCHEMA, Dataset, Pool, fingerprint
 
 DIMENSIONS, FRACTION, NAIVE_LIMIT = 256, 0.05, 10_000
 SETTINGS: dict[str, dict[str, Any]] = {

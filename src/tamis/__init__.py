@@ -17,7 +17,8 @@ __version__ = "0.1.0"
 _HOME = {
     **dict.fromkeys(("read", "score", "select", "export", "inspect", "methods"), "tamis.api"),
     **dict.fromkeys(("scorer", "selector", "recipe"), "tamis.spec"),
-    **dict.fromkeys(("Batch", "Budget", "Column", "Dataset", "Pool", "Selection"), "tamis.types"),
+    "Budget": "tamis.budget",
+    **dict.fromkeys(("Batch", "Column", "Dataset", "Pool", "Selection"), "tamis.types"),
     "Run": "tamis.run.session",
     "UserError": "tamis.errors",
 }
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
     from tamis.api import read as read
     from tamis.api import score as score
     from tamis.api import select as select
+    from tamis.budget import Budget as Budget
     from tamis.errors import UserError as UserError
     from tamis.run.session import Run as Run
     from tamis.spec import recipe as recipe
     from tamis.spec import scorer as scorer
     from tamis.spec import selector as selector
     from tamis.types import Batch as Batch
-    from tamis.types import Budget as Budget
     from tamis.types import Column as Column
     from tamis.types import Dataset as Dataset
     from tamis.types import Pool as Pool

@@ -16,10 +16,11 @@ from tamis.registry import find, names, specs
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tamis.budget import Budget
     from tamis.run.progress import Progress
     from tamis.run.session import Run
     from tamis.spec import Spec
-    from tamis.types import Budget, Dataset, Pool, Selection
+    from tamis.types import Dataset, Pool, Selection
 
 PICKERS = ("recipe", "select", "score")
 """What `select` takes as a method: a name is looked for in this order."""
@@ -167,6 +168,7 @@ def select(
     params: Mapping[str, Any] | None = None,
     scores: str | Sequence[str] = (),
     target: Data | None = None,
+    quota: str | Sequence[str] = (),
     order: Literal["pick", "source"] = "pick",
     run: Run | None = None,
 ) -> Picked:
@@ -180,16 +182,19 @@ def select(
         params: parameters of the method, instead of brackets
         scores: further scores to write beside each row
         target: data to compare with, for methods that need a target set
+        quota: bounds for a group of rows, as source=alpaca:100..500 or script=Han:20%..; the part
+            before the sign is a column, * stands for every other group, shares are of the budget
         order: rows of the subset in pick order, or as they stood in the source
         run: store, resources and progress to use
     """
+    from tamis.budget import Budget
     from tamis.run import folder as run_folder
-    from tamis.types import Budget
 
     if order not in ("pick", "source"):
         raise UserError(f"order is pick or source, not {order!r}")
     run = _with_target(run, target)
-    limit = Budget.parse(budget)
+    quotas = [quota] if isinstance(quota, str) else list(quota)
+    limit = Budget.parse(budget).within(quotas)
     scores = [scores] if isinstance(scores, str) else list(scores)
     written = parse(method)
     reference = Reference(written.method, {**written.params, **(params or {})})
@@ -334,6 +339,7 @@ def _manifest(
     return {
         "method": str(reference),
         "budget": str(budget),
+        "quotas": [str(q) for q in budget.quotas],
         "data": run_folder.describe_data(data),
         "selected": len(selection),
         "dropped": {reason: len(rows) for reason, rows in selection.dropped.items()},
@@ -369,6 +375,7 @@ def _config(
             "budget": str(budget),
             "scores": list(scores),
             "order": order,
+            "quota": [str(q) for q in budget.quotas],
             "target": str(given[0]) if given and len(given) == 1 else None,
             "params": resolve(spec, reference),  # defaults too: they may change one day
         },

@@ -1,9 +1,10 @@
 """@scorer, @selector and @recipe: a function's signature is its schema.
 
 Before `*` are inputs: the first one decides the scope (Batch: a row at a time; Pool: all rows),
-a further Dataset is a target set, an input annotated with a protocol is injected. After `*` are
-parameters: config keys, command-line flags, documentation and cache key at once. A decorator
-attaches a `Spec` and returns the same function.
+a further Dataset is a target set (for a selector a further Pool is one with the columns that its
+parameters name), an input annotated with a protocol is injected. After `*` are parameters: config
+keys, command-line flags, documentation and cache key at once. A decorator attaches a `Spec` and
+returns the same function.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+from tamis.budget import Budget
 from tamis.errors import UserError, nearest
 from tamis.notation import argument_help, split_list
-from tamis.types import Batch, Budget, ColumnName, Dataset, Pool
+from tamis.types import Batch, ColumnName, Dataset, Pool
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Kind = Literal["score", "select", "recipe"]
@@ -66,7 +68,7 @@ class Spec:
     paper: str
     scope: Literal["row", "table"]
     resources: Mapping[str, type]  # argument -> protocol
-    targets: tuple[str, ...]  # arguments that are target sets
+    targets: Mapping[str, type]  # arguments that are target sets: Dataset, or Pool with columns
     params: Mapping[str, Param]
     function: Callable[..., Any] = field(repr=False)
     code: str = ""  # hash of the file, for methods that do not come with a package version
@@ -194,7 +196,7 @@ def _attach(function: Function, kind: Kind, family: Family, version: int, **said
         paper=said["paper"],
         scope="row" if inputs[names[0]] is Batch else "table",
         resources={n: inputs[n] for n in names[skip:] if _is_protocol(inputs[n])},
-        targets=tuple(n for n in names[skip:] if inputs[n] is Dataset),
+        targets={n: inputs[n] for n in names[skip:] if inputs[n] in (Dataset, Pool)},
         params=params,
         function=function,
     )
@@ -218,8 +220,9 @@ def _check_inputs(function: Callable[..., Any], kind: Kind, inputs: Mapping[str,
             "recipe": "(run: Run, data: Dataset, budget: Budget, ...)",
         }[kind]
         raise TypeError(f"{function.__name__}: the inputs before * must be {wanted}")
+    targets = (Dataset, Pool) if kind == "select" else (Dataset,)
     for name, given in list(inputs.items())[skip:]:
-        if given is not Dataset and not _is_protocol(given):
+        if given not in targets and not _is_protocol(given):
             raise TypeError(
                 f"{function.__name__}: input {name!r} is neither a Dataset nor a protocol; "
                 "put parameters after *"

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.models.fake import FakeEmbedder, FakeTokenizer
 from tamis.notation import Reference, parse
@@ -30,7 +31,7 @@ from tamis.run.execute import Inputs, call
 from tamis.run.plan import Step, columns_of, resolve
 from tamis.run.session import Run
 from tamis.spec import Param, Spec, spec_of
-from tamis.types import Batch, Budget, Column, Dataset, Ints, Pool, Selection
+from tamis.types import Batch, Column, Dataset, Ints, Pool, Selection
 
 
 @dataclass(frozen=True, slots=True)

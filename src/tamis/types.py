@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tamis.budget import Budget, Purse
 from tamis.errors import UserError, nearest
 
 Part = Literal["instruction", "response", "all"]
@@ -168,10 +168,14 @@ class Column:
 
     @classmethod
     def vectors(cls, values: NDArray[Any], **problems: Mask) -> Column:
-        """An embedding column: shape (rows, dimensions), stored as float32."""
-        data = np.ascontiguousarray(values, dtype=np.float32)
+        """An embedding column: shape (rows, dimensions), as float32; float16 stays what it is.
+
+        A memory-mapped array is not copied: its pages are read when they are used.
+        """
+        kept = values if values.dtype in (np.float16, np.float32) else values.astype(np.float32)
+        data = np.ascontiguousarray(kept)
         problem = _problems(len(data), problems)
-        mask = pa.array(_named(problem))
+        mask = pa.array(_named(problem)) if problems else None
         flat = pa.array(data.reshape(-1))
         lists = pa.FixedSizeListArray.from_arrays(flat, data.shape[1], mask=mask)
         return cls(lists, pa.array(problem, pa.string()))
@@ -250,13 +254,21 @@ class Pool:
 
     def vectors(self, name: str) -> Vectors:
         """An embedding column, shape (rows, dimensions); rows without one are NaN."""
+        flat = self.stored_vectors(name).astype(np.float32)
+        flat[np.asarray(self.column(name).values.is_null())] = np.nan
+        return flat
+
+    def stored_vectors(self, name: str) -> NDArray[Any]:
+        """The same as it lies in memory or on disk, float16 or float32, not copied.
+
+        Rows without a vector hold anything.
+        """
         values = self.column(name).values
         if not pa.types.is_fixed_size_list(values.type):
             raise UserError(f"column {name!r} holds {values.type}, and vectors are needed here")
-        flat = np.full((len(values), values.type.list_size), np.nan, dtype=np.float32)
-        there = np.asarray(values.is_valid())
-        flat[there] = np.asarray(values.flatten()).reshape(-1, values.type.list_size)
-        return flat
+        size = values.type.list_size
+        flat = values.values.slice(values.offset * size, len(values) * size)
+        return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(len(values), size)
 
     def labels(self, name: str) -> list[Any]:
         """A label or tag column as Python values; a score column's values as they are."""
@@ -292,65 +304,6 @@ def as_column(values: NDArray[Any] | Sequence[Any] | Column) -> Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
-    """How much to select: exactly one of rows, a fraction of the rows read, or tokens."""
-
-    count: int | None = None
-    fraction: float | None = None
-    tokens: int | None = None
-
-    def __post_init__(self) -> None:
-        given = [v for v in (self.count, self.fraction, self.tokens) if v is not None]
-        if len(given) != 1:
-            raise UserError("a budget is one of a count, a fraction or tokens")
-        if not given[0] > 0 or (self.fraction is not None and self.fraction > 1):
-            raise UserError(f"budget {self} is out of range: more than 0 rows and at most 100 %")
-
-    @classmethod
-    def parse(cls, text: str | int | float | Budget) -> Budget:
-        """`1000` rows, `5%` or `0.05` of the rows, `200000tok` or `200ktok` tokens."""
-        if isinstance(text, Budget):
-            return text
-        if isinstance(text, float):
-            return cls(fraction=text)
-        found = re.fullmatch(
-            r"\s*([0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+)\s*([km]?)\s*(%|tok|tokens|rows)?\s*",
-            str(text),
-            re.I,
-        )
-        if not found:
-            raise UserError(
-                f"budget {text!r} is not understood: write 1000 (rows), 5% or 200000tok (tokens)"
-            )
-        number, scale, unit = found.groups()
-        value = float(number) * {"": 1, "k": 1e3, "m": 1e6}[scale.lower()]
-        if unit == "%" and not scale:
-            return cls(fraction=value / 100)
-        if (unit or "").lower().startswith("tok"):
-            return cls(tokens=int(value))
-        if "." in number and value <= 1 and not scale and unit is None:
-            return cls(fraction=value)
-        if unit == "%" or value != int(value):
-            raise UserError(f"budget {text!r} is not a whole number of rows")
-        return cls(count=int(value))
-
-    def __str__(self) -> str:
-        if self.tokens is not None:
-            return f"{self.tokens}tok"
-        return f"{self.fraction * 100:.12g}%" if self.fraction is not None else str(self.count)
-
-    def of(self, rows: int) -> Budget:
-        """The same budget, a fraction turned into rows of a pool of that size (rounded down)."""
-        if self.fraction is None:
-            return self
-        # 1e-9: 0.07 * 100 is 7.000000000000001, and 0.29 * 100 is 28.999999999999996
-        count = int(self.fraction * rows + 1e-9)
-        if count == 0:
-            raise UserError(f"{self} of {rows} rows is less than one row: ask for more")
-        return Budget(count=count)
-
-
-@dataclass(frozen=True, slots=True)
 class Selection:
     """Rows in pick order with the gain of each: any prefix is the selection of a smaller budget."""
 
@@ -371,26 +324,30 @@ class Selection:
         """Draws (row, gain) pairs until the budget is spent: the one place that knows budgets.
 
         A token budget ends before the first row that does not fit, so that a smaller budget's
-        selection is a prefix of a larger one's; it is never exceeded.
+        selection is a prefix of a larger one's; it is never exceeded. A row that a quota refuses is
+        passed over, and a generator is told so: `yield` gives it False, and True for a row taken.
         """
         limit = budget.of(len(pool))
+        groups = {quota.column: pool.labels(quota.column) for quota in limit.quotas}
+        purse = Purse(limit, pool.costs, groups)
         rows: list[int] = []
         gains: list[float] = []
-        spent = 0
-        if limit.tokens is not None and pool.costs is None:
-            raise UserError(
-                "a budget in tokens needs the tokens of each row: set costs on the pool"
-            )
-        for row, gain in picks:
-            if limit.tokens is not None and pool.costs is not None:
-                spent += int(pool.costs[row])
-                if spent > limit.tokens:
-                    break
-            rows.append(row)
-            gains.append(gain)
-            if limit.count is not None and len(rows) >= limit.count:
+        drawn = iter(picks)
+        ask = drawn.send if isinstance(drawn, Generator) else lambda _: next(drawn)
+        taken: bool | None = None
+        while purse.left:
+            try:
+                row, gain = ask(taken)
+            except StopIteration:
                 break
-        return cls(np.asarray(rows, np.int64), np.asarray(gains, np.float64))
+            if purse.cost(row) > purse.left:
+                break
+            taken = purse.takes(row)
+            if taken:
+                rows.append(row)
+                gains.append(gain)
+        info = {"quotas": purse.report()} if limit.quotas else {}
+        return cls(np.asarray(rows, np.int64), np.asarray(gains, np.float64), info)
 
 
 def order_by(values: Floats, ids: NDArray[np.str_], *, descending: bool = True) -> Ints:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from tamis.budget import Budget
 from tamis.notation import parse
 from tamis.registry import find, names
 from tamis.run.plan import resolve
 from tamis.testing import a_run, arguments, dataset
-from tamis.types import Budget
 
 PAGE = Path(__file__).with_name("values.json")
 SETTINGS = {"threshold": {"at_least": 20}}

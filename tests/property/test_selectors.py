@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tamis import registry
+from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.types import SCHEMA, Budget, Column, ColumnName, Dataset, Pool, fingerprint
+from tamis.types import SCHEMA, Column, ColumnName, Dataset, Pool, fingerprint
 
 SELECTORS = [spec for spec in registry.specs(("select",)) if not spec.resources]
 SETTINGS = {

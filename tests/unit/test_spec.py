@@ -2,10 +2,11 @@ from typing import Literal
 
 import pytest
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.protocols import Embedder
 from tamis.spec import scorer, selector, spec_of
-from tamis.types import Batch, Budget, Column, ColumnName, Dataset, Pool, Selection
+from tamis.types import Batch, Column, ColumnName, Dataset, Pool, Selection
 
 
 @scorer(prefer="low", unit="points", paper="arXiv:0000.00000", version=3)

@@ -2,8 +2,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.types import Budget, Column, Pool, Selection, order_by
+from tamis.types import Column, Pool, Selection, order_by
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from tamis.budget import Budget
 from tamis.run.session import Run
 from tamis.spec import recipe
-from tamis.types import Budget, ColumnName, Dataset, Ints, Pool, Selection
+from tamis.types import ColumnName, Dataset, Ints, Pool, Selection
 
 FAULTS = {
     "empty answer": "empty(of=response)",

@@ -16,9 +16,10 @@ from tamis.run.progress import Progress, silent
 
 # What a run computes with loads when it runs: the command line reads its fields for flags.
 if TYPE_CHECKING:
+    from tamis.budget import Budget
     from tamis.run.plan import Setting, Step
     from tamis.store import Store
-    from tamis.types import Budget, Column, Dataset, Pool, Selection
+    from tamis.types import Column, Dataset, Pool, Selection
 
 TOKENS = "tokens(of=all)"
 """The column that a budget in tokens is paid from."""
@@ -110,12 +111,13 @@ class Run:
 
         from tamis.run.execute import borrowed, scored
         from tamis.run.plan import columns_of, resolve
+        from tamis.types import Pool
 
         written = parse(reference)
         spec = find(written.method, kinds=("select",), allow_code=self.allow_code)
         params = resolve(spec, written)
         columns = columns_of(spec, params)
-        pool = self.score(data, columns)
+        pool = self.score(data, columns + [quota.column for quota in budget.quotas])
         limit = budget.of(len(pool))
         if limit.tokens is not None and pool.costs is None:
             pool = self.score(pool, [TOKENS])
@@ -123,7 +125,10 @@ class Run:
         if spec.targets and self.target is None:
             raise UserError(f"{spec.name} compares with a target set: give one with --target FILE")
         keep, dropped = scored(pool, columns)
-        handed: dict[str, Any] = {argument: self.target for argument in spec.targets}
+        handed: dict[str, Any] = {
+            argument: self._target_pool(columns) if kind is Pool else self.target
+            for argument, kind in spec.targets.items()
+        }
         handed |= {name: self.resource(kind.__name__) for name, kind in spec.resources.items()}
         self.progress(spec.name, 0, 0)
         started = time.perf_counter()
@@ -135,6 +140,20 @@ class Run:
         )
         gone = {reason: inside.rows[rows] for reason, rows in picked.dropped.items()}
         return replace(picked, rows=inside.rows[picked.rows], dropped={**dropped, **gone})
+
+    def _target_pool(self, columns: Sequence[str]) -> Pool:
+        """The target set with the columns that a selector compares; rows without one are left out.
+
+        The steps go to the same log as those of the pool.
+        """
+        from tamis.run.execute import scored
+
+        assert self.target is not None
+        pool = self.score(self.target, columns)
+        keep, _ = scored(pool, columns)
+        if not len(keep):
+            raise UserError(f"no row of the target set has a value in {', '.join(columns)}")
+        return pool if len(keep) == len(pool) else pool.take(keep)
 
     def columns(self, data: Dataset) -> Pool:
         """The dataset with every column computed for all of its rows since `begin`."""

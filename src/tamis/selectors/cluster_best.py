@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._kmeans import automatic, k_means
 from tamis.selectors._quota import apportion
 from tamis.selectors._rows import drawn, usable
 from tamis.spec import selector
-from tamis.types import Budget, ColumnName, Floats, Ints, Pool, Selection, Vectors
+from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors
 
 
 @selector(family="beyond", paper="arXiv:2402.18191")

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tamis.budget import Budget
 from tamis.selectors._kmeans import automatic, k_means
 from tamis.selectors._quota import Allocation, quota_order, weights_of
 from tamis.selectors._rows import drawn, usable
 from tamis.selectors.random import uniform
 from tamis.spec import selector
-from tamis.types import Budget, ColumnName, Pool, Selection, order_by
+from tamis.types import ColumnName, Pool, Selection, order_by
 
 
 @selector(family="beyond", paper="arXiv:2410.09335")

@@ -45,11 +45,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._kmeans import Clusters, automatic, k_means
 from tamis.selectors._rows import one_thread, shares, unit, usable
 from tamis.spec import selector
-from tamis.types import Budget, ColumnName, Floats, Ints, Mask, Pool, Selection, Vectors
+from tamis.types import ColumnName, Floats, Ints, Mask, Pool, Selection, Vectors
 
 PROXIES = 256
 _NOTHING = 1e-5  # a sum of float32 rounding errors, not a gain

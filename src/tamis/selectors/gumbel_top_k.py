@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._rows import drawn, usable
 from tamis.selectors.random import uniform
 from tamis.spec import selector
-from tamis.types import Budget, ColumnName, Floats, Pool, Selection, order_by
+from tamis.types import ColumnName, Floats, Pool, Selection, order_by
 
 
 @selector(family="beyond", paper="arXiv:2302.03169")

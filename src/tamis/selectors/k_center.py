@@ -24,10 +24,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tamis.budget import Budget
 from tamis.selectors._rows import usable
 from tamis.selectors.random import uniform
 from tamis.spec import selector
-from tamis.types import Budget, ColumnName, Pool, Selection, Vectors
+from tamis.types import ColumnName, Pool, Selection, Vectors
 
 _SAME = 1e-6  # of the largest squared norm: what rounding leaves between equal float32 rows
 

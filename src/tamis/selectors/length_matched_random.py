@@ -19,11 +19,12 @@ from dataclasses import replace
 import numpy as np
 import pyarrow.compute as pc
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._quota import quota_order
 from tamis.selectors.random import uniform
 from tamis.spec import selector
-from tamis.types import Budget, Dataset, Floats, Ints, Part, Pool, Selection, order_by
+from tamis.types import Dataset, Floats, Ints, Part, Pool, Selection, order_by
 
 
 @selector(family="baseline")

@@ -16,11 +16,12 @@ from typing import Literal
 
 import numpy as np
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._rows import drawn, shares, usable
 from tamis.selectors.random import uniform
 from tamis.spec import selector
-from tamis.types import Budget, ColumnName, Pool, Selection, order_by
+from tamis.types import ColumnName, Pool, Selection, order_by
 
 
 @selector(family="baseline", paper="arXiv:2309.04564")

@@ -11,8 +11,9 @@ import hashlib
 
 import numpy as np
 
+from tamis.budget import Budget
 from tamis.spec import selector
-from tamis.types import Budget, Floats, Pool, Selection, order_by
+from tamis.types import Floats, Pool, Selection, order_by
 
 
 def uniform(ids: list[str], seed: int) -> Floats:

@@ -18,12 +18,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._quota import Allocation, quota_order, weights_of
 from tamis.selectors._rows import drawn, usable
 from tamis.selectors.random import uniform
 from tamis.spec import selector
-from tamis.types import Budget, ColumnName, Pool, Selection, order_by
+from tamis.types import ColumnName, Pool, Selection, order_by
 
 
 @selector(family="baseline")

@@ -16,10 +16,11 @@ from __future__ import annotations
 from math import inf, isinf
 from typing import Literal
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._rows import drawn, usable
 from tamis.spec import selector
-from tamis.types import Budget, ColumnName, Pool, Selection, order_by
+from tamis.types import ColumnName, Pool, Selection, order_by
 
 Closed = Literal["both", "left", "right", "none"]
 

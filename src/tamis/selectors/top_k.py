@@ -8,9 +8,10 @@ Oracle: numpy's argsort; methods.md P3 and P4.
 
 from __future__ import annotations
 
+from tamis.budget import Budget
 from tamis.selectors._rows import drawn, usable
 from tamis.spec import selector
-from tamis.types import Budget, ColumnName, Pool, Selection, order_by
+from tamis.types import ColumnName, Pool, Selection, order_by
 
 
 @selector(family="baseline")

@@ -1,8 +1,8 @@
 import numpy as np
 from selector_pools import pool
 
+from tamis.budget import Budget
 from tamis.selectors.bottom_k import bottom_k
-from tamis.types import Budget
 
 
 def test_lowest_first_ties_by_id_and_minus_the_score_as_gain():

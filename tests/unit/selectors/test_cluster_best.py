@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors.cluster_best import car_order, cluster_best, principal
-from tamis.types import Budget
 
 
 def test_the_union_of_the_dossier():

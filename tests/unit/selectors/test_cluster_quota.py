@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis.budget import Budget
 from tamis.selectors.cluster_quota import cluster_quota
-from tamis.types import Budget
 
 SIZES = (1, 2, 5, 9)
 

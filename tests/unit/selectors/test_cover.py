@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors import cover as module
 from tamis.selectors._rows import shares, unit
 from tamis.selectors.cover import cover
-from tamis.types import Budget
 
 
 def vectors_of(rows, dimensions=6, seed=0):

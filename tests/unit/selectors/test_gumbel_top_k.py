@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors.gumbel_top_k import gumbel, gumbel_top_k
 from tamis.selectors.top_k import top_k
-from tamis.types import SCHEMA, Budget, Dataset, Pool, fingerprint
+from tamis.types import SCHEMA, Dataset, Pool, fingerprint
 
 
 def pool(scores: list[float], ids: list[str] | None = None) -> Pool:

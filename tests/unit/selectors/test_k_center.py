@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis.budget import Budget
 from tamis.selectors.k_center import Walk, farthest_first, k_center
-from tamis.types import Budget
 
 POINTS = np.array([(0, 0), (1, 0), (0, 1), (10, 0), (10, 1), (5, 5)], np.float32)
 

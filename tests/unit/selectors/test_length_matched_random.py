@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from selector_pools import dataset, pool
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors.length_matched_random import distance, length_matched_random
 from tamis.selectors.random import uniform
-from tamis.types import Budget
 
 
 def lengths_of(count, seed):

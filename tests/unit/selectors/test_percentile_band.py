@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors.percentile_band import percentile_band
-from tamis.types import Budget
 
 
 def test_the_band_is_numpys():

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors.stratified import stratified
-from tamis.types import Budget
 
 LABELS = ["en"] * 60 + ["de"] * 30 + ["zh"] * 10
 

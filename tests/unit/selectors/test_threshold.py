@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors.threshold import threshold
-from tamis.types import Budget
 
 RATIOS = np.array([0.2, 0.9, 1.0, 1.1, np.nan])
 
