@@ -35,7 +35,7 @@ class Cosines:
 
     def row(self, row: int) -> Vectors:
         """Similarities of one row to all."""
-        return self[np.array([row])][0]
+        return np.asarray(self[np.array([row])][0])
 
     def __getitem__(self, rows: Ints) -> Vectors:
         """A new array, which the caller may write to."""
