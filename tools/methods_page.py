@@ -9,7 +9,12 @@ from tamis.registry import specs
 from tamis.spec import Spec
 
 PAGE = Path(__file__).parents[1] / "docs" / "methods.md"
-TITLES = {"score": "Scorers", "select": "Selectors", "recipe": "Recipes"}
+TITLES = {
+    "score": "Scorers",
+    "select": "Selectors",
+    "recipe": "Recipes",
+    "measure": "Measures",
+}
 
 
 def default(value: object) -> str:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    **dict.fromkeys(("read", "score", "select", "export", "inspect", "methods"), "tamis.api"),
+    **dict.fromkeys(
+        ("read", "score", "select", "measure", "export", "inspect", "methods"), "tamis.api"
+    ),
     **dict.fromkeys(("scorer", "selector", "recipe"), "tamis.spec"),
     "Budget": "tamis.budget",
     **dict.fromkeys(("Batch", "Column", "Dataset", "Pool", "Selection"), "tamis.types"),
@@ -28,6 +30,7 @@ __all__ = [*_HOME, "__version__"]
 if TYPE_CHECKING:
     from tamis.api import export as export
     from tamis.api import inspect as inspect
+    from tamis.api import measure as measure
     from tamis.api import methods as methods
     from tamis.api import read as read
     from tamis.api import score as score

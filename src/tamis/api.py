@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tamis.budget import Budget
+    from tamis.run.measure import Measured
     from tamis.run.progress import Progress
     from tamis.run.session import Run
     from tamis.spec import Spec
@@ -113,31 +114,10 @@ def score(
     pool = run.score(read(data), [str(parse(m)) for m in wanted])
     scores = Scores(pool, tuple(run.log))
     if out:
+        from tamis.run.tables import write_table
+
         write_table(scores.table, Path(out))
     return scores
-
-
-def write_table(table: pa.Table, path: Path) -> None:
-    """A table to Parquet, CSV or JSON lines, by the file's ending."""
-    import polars as pl
-
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    writers = {
-        ".parquet": frame.write_parquet,
-        ".jsonl": frame.write_ndjson,
-        ".csv": frame.write_csv,
-    }
-    if path.suffix not in writers:
-        raise UserError(f"{path}: the ending must be one of {', '.join(writers)}")
-    nested = [n for n, t in frame.schema.items() if t.is_nested()]
-    if path.suffix == ".csv" and nested:
-        raise UserError(f"{nested[0]} holds a list a row, which CSV cannot: write .parquet")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writers[path.suffix](path)  # type: ignore[operator]
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +267,31 @@ def export(
     return list(
         export_data(dataset, np.arange(len(dataset)), Path(out), to=to, name=name, skip=skip)
     )
+
+
+def measure(
+    data: Data,
+    rows: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    *,
+    of: str | Sequence[str] = (),
+    random: int = 3,
+    run: Run | None = None,
+) -> list[Measured]:
+    """Says what subsets look like, each beside random subsets of as many rows.
+
+    Args:
+        data: folders that `select` wrote; where rows are given, what `read` takes
+        rows: positions of the subset in the data, or of several subsets by name
+        of: measures, with parameters if need be; without one, all that need only the embedding
+        random: number of random subsets, drawn by the seeds 0, 1, ...
+        run: store, resources and progress to use
+    """
+    from tamis.run.measure import asked, measures, subsets_of
+
+    run = _with_target(run, None)
+    wanted = asked([of] if isinstance(of, str) else of, run)  # told before a large file is read
+    parts = subsets_of(data if rows is None else read(data), rows, run)
+    return [m for pool, subsets in parts for m in measures(run, pool, subsets, wanted, random)]
 
 
 def inspect(data: Data, *, run: Run | None = None) -> dict[str, Any]:

@@ -20,7 +20,12 @@ from tamis.errors import UserError, nearest
 if TYPE_CHECKING:
     from tamis.spec import Spec
 
-FOLDERS = {"score": "scorers", "select": "selectors", "recipe": "recipes"}
+FOLDERS = {
+    "score": "scorers",
+    "select": "selectors",
+    "measure": "measures",
+    "recipe": "recipes",
+}
 """Kind -> folder of the package, and entry-point group `tamis.<folder>`."""
 
 

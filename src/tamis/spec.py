@@ -1,4 +1,4 @@
-"""@scorer, @selector and @recipe: a function's signature is its schema.
+"""@scorer, @selector, @measure and @recipe: a function's signature is its schema.
 
 Before `*` are inputs: the first one decides the scope (Batch: a row at a time; Pool: all rows),
 a further Dataset is a target set (for a selector a further Pool is one with the columns that its
@@ -21,10 +21,10 @@ from typing import Any, Literal, TypeVar
 from tamis.budget import Budget
 from tamis.errors import UserError, nearest
 from tamis.notation import argument_help, split_list
-from tamis.types import Batch, ColumnName, Dataset, Pool
+from tamis.types import Batch, ColumnName, Dataset, Ints, Pool
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Kind = Literal["score", "select", "recipe"]
+Kind = Literal["score", "select", "measure", "recipe"]
 Family = Literal["indicators", "trainable-llm", "powerful-llm", "small-model", "baseline", "beyond"]
 Prefer = Literal["high", "low", "none"]
 
@@ -164,6 +164,21 @@ def selector(
     return mark
 
 
+def measure(
+    *, family: Family = "beyond", prefer: Prefer = "none", paper: str = "", version: int = 1
+) -> Callable[[Function], Function]:
+    """Marks `f(pool, rows, *, parameters) -> float` as a measure of the subset `rows` of a pool.
+
+    `rows` are positions in the pool; what cannot be measured raises UserError. Import it from
+    here: `tamis.measure` is the verb that takes measures.
+    """
+
+    def mark(function: Function) -> Function:
+        return _attach(function, "measure", family, version, prefer=prefer, paper=paper)
+
+    return mark
+
+
 def recipe(*, family: Family, paper: str = "", version: int = 1) -> Callable[[Function], Function]:
     """Marks `f(run, data, budget, ..., *, parameters) -> Selection`: a paper made of verbs."""
 
@@ -178,7 +193,9 @@ def spec_of(function: Callable[..., Any]) -> Spec:
     found = getattr(function, "__tamis__", None)
     if not isinstance(found, Spec):
         name = getattr(function, "__name__", function)
-        raise UserError(f"{name} is not a method: put @scorer, @selector or @recipe above it")
+        raise UserError(
+            f"{name} is no method: put @scorer, @selector, @measure or @recipe above it"
+        )
     return found
 
 
@@ -211,12 +228,15 @@ def _check_inputs(function: Callable[..., Any], kind: Kind, inputs: Mapping[str,
         skip = 1
     elif kind == "select" and kinds[:2] == [Pool, Budget]:
         skip = 2
+    elif kind == "measure" and kinds == [Pool, Ints]:
+        skip = 2
     elif kind == "recipe" and kinds[1:3] == [Dataset, Budget]:
         skip = 3
     else:
         wanted = {
             "score": "(batch: Batch, ...) or (pool: Pool, ...)",
             "select": "(pool: Pool, budget: Budget, ...)",
+            "measure": "(pool: Pool, rows: Ints)",
             "recipe": "(run: Run, data: Dataset, budget: Budget, ...)",
         }[kind]
         raise TypeError(f"{function.__name__}: the inputs before * must be {wanted}")

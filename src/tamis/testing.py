@@ -1,4 +1,4 @@
-"""The contract that every scorer, selector and method keeps, for authors of their own.
+"""The contract that every scorer, selector, measure and recipe keeps, for authors of their own.
 
     import pytest
     from tamis.testing import checks
@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 import pickle
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from tamis.budget import Budget
 from tamis.errors import UserError
+from tamis.hard_rows import hard_rows
 from tamis.models.fake import FakeEmbedder, FakeTokenizer
 from tamis.notation import Reference, parse
 from tamis.registry import find
@@ -59,53 +60,10 @@ def checks(method: str, *, allow_code: bool = False) -> list[Check]:
         for name, param in spec.params.items()
     }
     spec = replace(spec, params=params)
-    own = {"score": SCORER, "select": SELECTOR, "recipe": RECIPE}[spec.kind]
+    own = {"score": SCORER, "select": SELECTOR, "measure": MEASURE, "recipe": RECIPE}[spec.kind]
     if spec.kind == "score" and spec.scope == "row":
         own = [*own, *ROW_SCORER]
     return [Check(test.__name__.removeprefix("_"), spec, test) for test in [*EVERY, *own]]
-
-
-def hard_rows() -> list[dict[str, Any]]:
-    """Conversations that break careless code: scripts, emptiness, size, repeats, tools, turns."""
-    plain = [
-        (f"Write {i} words on topic {i % 7}.", "word " * i + f"end {i % 5}.") for i in range(1, 25)
-    ]
-    odd = [
-        ("写一首关于春天的诗。", "春风吹过山岗,花开满园,鸟儿在枝头歌唱。"),
-        ("اكتب جملة قصيرة.", "هذه جملة قصيرة باللغة العربية."),
-        ("เขียนประโยคสั้น ๆ", "ภาษาไทยไม่มีช่องว่างระหว่างคำ"),
-        ("俳句を書いて", "古池や蛙飛び込む水の音"),
-        ("emoji?", "👍🏽 👨‍👩‍👧‍👦 🎉"),
-        ("say nothing", ""),
-        ("", "An answer without a question."),
-        ("blank", "   \n\t "),
-        ("nul", "before\x00after"),
-        ("long word", "x" * 20_000),
-        ("long text", "The quick brown fox jumps over the lazy dog. " * 500),
-        ("code", "```python\ndef f(x):\n    return x ** 2\n```"),
-        ("markup", "<script>alert('1')</script> $\\frac{1}{2}$"),
-        ("twice", "The very same answer, word for word."),
-        ("twice", "The very same answer, word for word."),
-    ]
-    rows: list[dict[str, Any]] = [
-        {"messages": [{"role": "user", "content": q}, {"role": "assistant", "content": a}]}
-        for q, a in [*plain, *odd]
-    ]
-    talk = [("user", "Hi"), ("assistant", "Hello!"), ("user", "Bye"), ("assistant", "Goodbye.")]
-    turns = [{"role": role, "content": text} for role, text in talk]
-    tool = {"name": "add", "arguments": {"a": 1, "b": 2}}
-    calls = [
-        {"role": "user", "content": "1 + 2?"},
-        {
-            "role": "assistant",
-            "content": "",
-            "tool_calls": [{"type": "function", "function": tool}],
-        },
-        {"role": "tool", "content": "3"},
-        {"role": "assistant", "content": "It is 3."},
-    ]
-    silent = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Well?"}]
-    return [*rows, {"messages": turns}, {"messages": calls}, {"messages": silent}]
 
 
 def dataset(rows: list[dict[str, Any]] | None = None) -> Dataset:
@@ -338,6 +296,56 @@ def _picks_whatever_the_order(spec: Spec) -> None:
     assert one == two, "another order of the same rows gave another selection"
 
 
+# What holds for measures.
+
+
+def _measured(spec: Spec, data: Dataset, ids: Sequence[str]) -> float:
+    """The measure of the rows with these ids."""
+    place = {name: row for row, name in enumerate(data.ids.to_pylist())}
+    rows = np.array([place[name] for name in ids], np.int64)
+    found = spec.function(_pool(spec, data), rows, **_params(spec))
+    assert isinstance(found, float), f"a measure is a float, not {type(found).__name__}"
+    assert np.isfinite(found), f"{found} for {len(ids)} rows: what cannot be measured is an error"
+    return found
+
+
+def _ids(data: Dataset, count: int) -> list[str]:
+    """So many ids, the same ones for any order of the rows."""
+    names = sorted(data.ids.to_pylist())
+    return [names[at] for at in np.random.default_rng(count).choice(len(names), count, False)]
+
+
+def _measures_any_subset(spec: Spec) -> None:
+    data = dataset()
+    for count in (5, 15, len(data)):
+        _measured(spec, data, _ids(data, count))
+
+
+def _measures_one_row(spec: Spec) -> None:
+    data = dataset()
+    try:
+        _measured(spec, data, _ids(data, 1))
+    except UserError as error:
+        assert str(error), "an error that does not say why"
+
+
+def _refuses_no_rows(spec: Spec) -> None:
+    try:
+        _measured(spec, dataset(), [])
+    except UserError:
+        return
+    raise AssertionError("a subset without rows was measured")
+
+
+def _measures_whatever_the_order(spec: Spec) -> None:
+    data = dataset()
+    ids = _ids(data, 12)
+    turned = data.take(np.random.default_rng(0).permutation(len(data)))
+    first = _measured(spec, data, ids)
+    for other, names in ((data, ids[::-1]), (turned, ids), (data, ids)):
+        np.testing.assert_allclose(_measured(spec, other, names), first, rtol=1e-6, atol=1e-9)
+
+
 EVERY: list[Callable[[Spec], None]] = [
     _is_documented,
     _pickles_by_reference,
@@ -359,5 +367,11 @@ SELECTOR: list[Callable[[Spec], None]] = [
     _nests,
     _gives_each_pick_a_gain,
     _picks_whatever_the_order,
+]
+MEASURE: list[Callable[[Spec], None]] = [
+    _measures_any_subset,
+    _measures_one_row,
+    _refuses_no_rows,
+    _measures_whatever_the_order,
 ]
 RECIPE = SELECTOR

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tamis.registry import names
+from tamis.registry import FOLDERS, names
 from tamis.testing import checks
 
 SETTINGS = {"threshold": "threshold(at_least=20)"}  # refuses to run without a bound
-NAMES = [SETTINGS.get(name, name) for kind in ("score", "select", "recipe") for name in names(kind)]
+NAMES = [SETTINGS.get(name, name) for kind in FOLDERS for name in names(kind)]
 
 
 @pytest.mark.parametrize("check", [check for name in NAMES for check in checks(name)], ids=str)

@@ -8,12 +8,13 @@ import json
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tamis.budget import Budget
 from tamis.notation import parse
-from tamis.registry import find, names
-from tamis.run.plan import resolve
+from tamis.registry import FOLDERS, find, names
+from tamis.run.plan import columns_of, resolve
 from tamis.testing import a_run, arguments, dataset
 
 PAGE = Path(__file__).with_name("values.json")
@@ -28,7 +29,7 @@ def rounded(value):
 
 
 def numbers(name):
-    """Values, or rows picked, on the hard rows with stand-ins for models, as one short hash."""
+    """Values, rows picked, or a measure, on the hard rows with stand-ins, as one short hash."""
     spec = find(name)
     data = dataset()
     with tempfile.TemporaryDirectory() as store:
@@ -41,13 +42,17 @@ def numbers(name):
             found = [rounded(v) for v in column.values.to_pylist()], column.problem.to_pylist()
         elif spec.kind == "select":
             found = run.select(data, reference, Budget(count=12)).rows.tolist()
+        elif spec.kind == "measure":
+            params = resolve(spec, parse(reference))
+            pool = run.score(data, columns_of(spec, params))
+            found = f"{spec.function(pool, np.arange(12), **params):.4g}"  # sums of float32
         else:
             params = resolve(spec, parse(reference))
             found = spec.function(run, data, Budget(count=12), **params).rows.tolist()
     return hashlib.blake2b(json.dumps(found).encode(), digest_size=8).hexdigest()
 
 
-ALL = [name for kind in ("score", "select", "recipe") for name in names(kind)]
+ALL = [name for kind in FOLDERS for name in names(kind)]
 
 
 @pytest.mark.parametrize("name", ALL)

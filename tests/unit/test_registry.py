@@ -34,6 +34,14 @@ def test_methods_are_found_by_file_name():
     assert not [n for n in registry.names("score") if n.startswith("_")]
 
 
+def test_measures_are_methods_too():
+    assert {"vendi_score", "tag_coverage"} <= set(registry.names("measure"))
+    assert registry.find("vendi_score").kind == "measure"
+    assert "vendi_score" in {spec.name for spec in registry.specs()}
+    with pytest.raises(UserError, match="no method 'vendi_score'"):
+        registry.find("vendi_score", kinds=("recipe", "select", "score"))
+
+
 def test_names_are_unique_over_all_kinds():
     every = [name for kind in registry.FOLDERS for name in registry.names(kind)]
     assert len(every) == len(set(every))

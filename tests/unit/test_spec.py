@@ -1,12 +1,13 @@
 from typing import Literal
 
+import numpy as np
 import pytest
 
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.protocols import Embedder
-from tamis.spec import scorer, selector, spec_of
-from tamis.types import Batch, Column, ColumnName, Dataset, Pool, Selection
+from tamis.spec import measure, scorer, selector, spec_of
+from tamis.types import Batch, Column, ColumnName, Dataset, Ints, Pool, Selection
 
 
 @scorer(prefer="low", unit="points", paper="arXiv:0000.00000", version=3)
@@ -97,6 +98,36 @@ def test_signatures_that_break_the_rule_are_refused():
 
         @selector()
         def backwards(budget: Budget, pool: Pool) -> Selection: ...
+
+
+@measure(prefer="low", paper="arXiv:0000.00000", version=2)
+def share(pool: Pool, rows: Ints, *, of: ColumnName = "embedding", power: float = 1.0) -> float:
+    """Share of the pool."""
+    return float((len(rows) / len(pool)) ** power)
+
+
+def test_a_measure_takes_a_pool_and_the_rows_of_a_subset():
+    spec = spec_of(share)
+    assert (spec.name, spec.kind, spec.scope) == ("share", "measure", "table")
+    assert (spec.prefer, spec.version) == ("low", 2)
+    assert list(spec.params) == ["of", "power"] and spec.needs == []
+    assert share(range(8), np.arange(2), power=2) == 1 / 16
+    with pytest.raises(TypeError, match=r"must be \(pool: Pool, rows: Ints\)"):
+
+        @measure()
+        def budgeted(pool: Pool, budget: Budget) -> float: ...
+
+    with pytest.raises(TypeError, match=r"must be \(pool: Pool, rows: Ints\)"):
+
+        @measure()
+        def compared(pool: Pool, rows: Ints, target: Dataset) -> float: ...
+
+
+def test_the_decorator_and_the_verb_are_two_things():
+    import tamis
+
+    assert tamis.measure is not measure
+    assert tamis.measure.__module__ == "tamis.api"
 
 
 def test_a_plain_function_is_no_method():

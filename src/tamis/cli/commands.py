@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,18 @@ from tamis.errors import UserError
 from tamis.notation import Reference, parse, split_list
 
 if TYPE_CHECKING:
+    from tamis.run.measure import Measured
     from tamis.run.session import Run
     from tamis.spec import Spec
     from tamis.types import Dataset
 
 Given = dict[str, Any]
+TITLES = {
+    "score": "Scorers",
+    "select": "Selectors",
+    "recipe": "Recipes",
+    "measure": "Measures",
+}
 
 
 def _read(files: list[str], given: Mapping[str, Any], run: Run) -> Dataset:
@@ -205,6 +212,62 @@ def _warn_if_changed(given: Given, picked: api.Picked) -> None:
         show.say(f"that run was made by tamis {settings['version']}: the subset may differ")
 
 
+def measure(given: Given) -> None:
+    """Show how spread and how representative selected subsets are, beside random rows."""
+    folders, params = flags.split_files(given["runs"] or [])
+    if not folders:
+        raise UserError("no run: name one or more folders that `tamis select` wrote")
+    arguments = flags.values_of(api.measure, given)
+    if params:
+        from tamis.run.measure import usual
+
+        arguments["of"] = _with_params(arguments.get("of") or usual(), params)
+    with _running(given) as run:
+        found = api.measure(folders, **arguments, run=run)
+    for one in found:
+        for name, why in one.problems.items():
+            show.say(f"{one.subset}: no {name}: {why}")
+    if given["json"]:
+        return show.as_json([_measured(one) for one in found])
+    return _measures_table(found)
+
+
+def _measured(one: Measured) -> Given:
+    about = {
+        name: {"value": value, "prefer": one.prefer[name], "random": one.random[name]}
+        for name, value in one.values.items()
+    }
+    return {
+        "subset": one.subset,
+        "rows": one.rows,
+        "of": one.pool,
+        "measures": about,
+        "problems": one.problems,
+    }
+
+
+def _measures_table(found: Sequence[Measured]) -> None:
+    """A column for each subset, and one for the random rows that some of them share."""
+    columns: list[tuple[str, Mapping[str, Any]]] = []
+    for one, following in zip(found, [*found[1:], None], strict=True):
+        columns.append((one.subset, one.values))
+        if any(one.random.values()) and (following is None or following.random != one.random):
+            scale = {name: _scale(values) for name, values in one.random.items() if values}
+            columns.append((f"{one.rows:,} random rows", scale))
+    names = list(dict.fromkeys(name for one in found for name in one.prefer))
+    better = {name: end for one in found for name, end in one.prefer.items()}
+    rows = [[name, better[name], *(cells.get(name) for _, cells in columns)] for name in names]
+    sizes = ", ".join(dict.fromkeys(f"{one.rows:,} of {one.pool:,} rows" for one in found))
+    right = range(2, 2 + len(columns))
+    show.table(sizes, ("measure", "better", *(title for title, _ in columns)), rows, right=right)
+
+
+def _scale(values: Sequence[float]) -> str:
+    """Mean, least and most of the random subsets."""
+    low, mean, high = min(values), sum(values) / len(values), max(values)
+    return f"{show.number(mean)} ({show.number(low)}..{show.number(high)})"
+
+
 def export(given: Given) -> None:
     """Write data so that TRL, LLaMA-Factory or axolotl loads it directly."""
     with _running(given) as run:
@@ -236,7 +299,7 @@ def methods(given: Given) -> None:
         return show.as_json([_described(spec, full=given["name"] is not None) for spec in listed])
     if given["name"] is not None:
         return _card(listed[0])
-    for stage, title in (("score", "Scorers"), ("select", "Selectors"), ("recipe", "Recipes")):
+    for stage, title in TITLES.items():
         rows = [(s.name, s.family, s.prefer, s.summary) for s in listed if s.kind == stage]
         show.table(title, ("name", "family", "prefer", "what it computes"), rows)
     return None
@@ -266,8 +329,13 @@ def _default(value: Any) -> Any:
 
 def _card(spec: Spec) -> None:
     out = show.console()
-    kind = {"score": "scorer", "select": "selector", "recipe": "recipe"}[spec.kind]
-    about = [kind, spec.family, spec.unit, spec.paper, f"version {spec.version}"]
+    about = [
+        TITLES[spec.kind].lower().removesuffix("s"),
+        spec.family,
+        spec.unit,
+        spec.paper,
+        f"version {spec.version}",
+    ]
     out.print(f"{spec.name}  ({', '.join(a for a in about if a)})", style="bold", markup=False)
     out.print(f"\n{spec.summary}\n\n{spec.card}\n", markup=False)
     rows = [(f"--{p.name}", p.type_name, _default(p.default), p.help) for p in spec.params.values()]

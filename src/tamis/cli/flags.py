@@ -31,6 +31,9 @@ FILES = _parameter(
 NAME = _parameter(
     "name", None, str | None, typer.Argument(help="A method: shows its card and its parameters")
 )
+RUNS = _parameter(
+    "runs", None, list[str] | None, typer.Argument(help="Folders that `tamis select` wrote")
+)
 DRY_RUN = _parameter(
     "dry_run", False, bool, typer.Option("--dry-run", help="Show what would be computed, and stop")
 )
@@ -49,7 +52,7 @@ def flag(name: str, kind: Any, default: Any, text: str) -> inspect.Parameter:
 def _shown(kind: Any, default: Any) -> tuple[Any, Any]:
     """The type a flag has on the command line, and its default there."""
     origin = typing.get_origin(kind)
-    if kind is bool or origin is Literal:
+    if kind in (bool, int) or origin is Literal:
         return kind, default
     if origin in (Mapping, Sequence) or _within(kind, Mapping) or _within(kind, Sequence):
         return (list[str] | None), None

@@ -158,4 +158,10 @@ _add(
     f"A scorer selects its best rows: {_names('score')}. {PASSED_ON}",
     passes_on=True,
 )
+_add(
+    commands.measure,
+    *(flags.RUNS, *flags.flags_of(api.measure, "data", "rows", "run"), *RUN),
+    epilog=f"Measures: {_names('measure')}. {PASSED_ON}",
+    passes_on=True,
+)
 _add(commands.export, flags.FILES, *flags.flags_of(api.export, "data"), *READ)

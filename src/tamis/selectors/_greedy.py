@@ -12,7 +12,6 @@ Oracle: the loop that evaluates every row in every step; brute force over all su
 
 from __future__ import annotations
 
-import heapq
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +19,10 @@ import numpy as np
 from tamis.selectors._rows import Picks
 from tamis.types import Floats, Ints
 
-BATCH = 512
+FIRST, BATCH = 4, 512
+"""Rows evaluated at a time: a few at first, then twice as many."""
+
+FRONT = 1024
 TIE = 1e-6  # of the gain
 
 
@@ -36,64 +38,132 @@ class Objective(Protocol):
         ...
 
 
+class Walk(Protocol):
+    """A walk over all rows: its picks, and the value of those taken so far."""
+
+    value: float
+
+    def picks(self) -> Picks:
+        """(row, gain), one after the other."""
+        ...
+
+    def certificate(self) -> dict[str, Any]:
+        """The value reached, and what is known of the best."""
+        ...
+
+
+def walk_of(objective: Objective, rows: int, candidates: int, seed: int) -> Walk:
+    """A greedy walk, or a stochastic one where candidates are drawn in each step."""
+    if candidates:
+        return Sampled(objective, rows, candidates, seed)
+    return Greedy(objective, rows)
+
+
+class Sampled:
+    """Stochastic greedy (arXiv:1409.7938): each step takes the best of rows drawn by the seed."""
+
+    def __init__(self, objective: Objective, rows: int, candidates: int, seed: int) -> None:
+        self.value = 0.0
+        self._objective, self._candidates = objective, candidates
+        self._left = np.arange(rows)
+        self._generator = np.random.default_rng(seed % 2**32)
+
+    def picks(self) -> Picks:
+        """(row, gain) of the best candidate of each step."""
+        while len(self._left):
+            places = self._draw()
+            rows = self._left[places]
+            gains = self._objective.gains(rows)
+            tied = gains >= gains.max() - TIE * abs(gains.max())
+            best = int(np.flatnonzero(tied)[rows[tied].argmin()])
+            row, gain = int(rows[best]), float(gains[best])
+            self._left[places[best]] = self._left[-1]
+            self._left = self._left[:-1]
+            if (yield row, gain) is False:
+                continue
+            self._objective.add(row)
+            self.value += gain
+
+    def certificate(self) -> dict[str, Any]:
+        """The value reached; the bound on the optimum holds on average only and is not given."""
+        return {"value": self.value}
+
+    def _draw(self) -> Ints:
+        if len(self._left) <= self._candidates:
+            return np.arange(len(self._left))
+        drawn = self._generator.integers(len(self._left), size=self._candidates)
+        return np.asarray(np.unique(drawn), np.int64)
+
+
 class Greedy:
-    """A lazy greedy walk over all rows: `picks` are its rows, `certificate` what they are worth."""
+    """A lazy greedy walk over all rows: `picks` are its rows, `certificate` what they are worth.
+
+    The rows with the largest bounds make up the front; the others are looked at only when the front
+    holds no row that is certain to be the best.
+    """
 
     def __init__(self, objective: Objective, rows: int) -> None:
-        self.objective = objective
         self.value = 0.0
         self.steps = 0
+        self._objective = objective
+        self._bounds = objective.gains(np.arange(rows)) if rows else np.empty(0)
         self._seen = np.zeros(rows, np.int64)  # the step in which a row was evaluated last
-        first = objective.gains(np.arange(rows)) if rows else np.empty(0)
-        self._heap = list(zip((-first).tolist(), range(rows), strict=True))
-        heapq.heapify(self._heap)
+        self._left = rows
+        self._front = np.empty(0, np.int64)
+        self._outside = np.inf  # the largest bound that is not in the front
 
     def picks(self) -> Picks:
         """(row, gain), the largest gain first."""
-        while self._heap:
+        while self._left:
             row, gain = self._best()
+            self._drop(row)
             if (yield row, gain) is False:
                 continue
-            self.objective.add(row)
+            self._objective.add(row)
             self.value += gain
             self.steps += 1
 
     def certificate(self) -> dict[str, Any]:
         """The value reached, and what the best set of as many rows can have at most."""
         most = self.value / (1 - (1 - 1 / self.steps) ** self.steps) if self.steps else 0.0
-        left: list[tuple[int, float]] = []
-        while self._heap and len(left) < self.steps:
-            left.append(self._best())
-        for row, gain in left:
-            heapq.heappush(self._heap, (-gain, row))
-        most = min(most, self.value + sum(gain for _, gain in left))
-        return {"value": self.value, "optimum_at_most": most}
+        largest: list[float] = []
+        while self._left and len(largest) < self.steps:
+            row, gain = self._best()
+            self._drop(row)
+            largest.append(gain)
+        return {"value": self.value, "optimum_at_most": min(most, self.value + sum(largest))}
+
+    def _drop(self, row: int) -> None:
+        self._bounds[row] = -np.inf
+        self._left -= 1
 
     def _best(self) -> tuple[int, float]:
-        """Takes the row with the largest gain off the heap; the first of those that tie."""
-        self._refresh()
-        gain = -self._heap[0][0]
-        tied = [heapq.heappop(self._heap)]
-        while self._heap and -self._heap[0][0] >= gain - TIE * abs(gain):
-            self._refresh()
-            if -self._heap[0][0] >= gain - TIE * abs(gain):
-                tied.append(heapq.heappop(self._heap))
-        best = min(tied, key=lambda entry: entry[1])
-        for entry in tied:
-            if entry is not best:
-                heapq.heappush(self._heap, entry)
-        return best[1], -best[0]
-
-    def _refresh(self) -> None:
-        """Evaluates rows until the top of the heap is one that was evaluated in this step."""
-        size = 1
-        while self._seen[self._heap[0][1]] != self.steps:
-            stale: list[tuple[float, int]] = []
-            while self._heap and len(stale) < size and self._seen[self._heap[0][1]] != self.steps:
-                stale.append(heapq.heappop(self._heap))
-            rows = np.array([row for _, row in stale])
-            for (bound, row), gain in zip(stale, self.objective.gains(rows), strict=True):
-                # rounding must not let a gain rise
-                heapq.heappush(self._heap, (max(bound, -float(gain)), row))
-            self._seen[rows] = self.steps
+        """The row with the largest gain; the first of those that tie."""
+        size, reach = FIRST, FRONT
+        while True:
+            bounds = self._bounds[self._front]
+            fresh = self._seen[self._front] == self.steps
+            known = float(bounds[fresh].max(initial=-np.inf))
+            least = known - TIE * abs(known) if known > -np.inf else known
+            stale = self._front[~fresh & (bounds >= least) & (bounds > -np.inf)]
+            if not len(stale) and self._outside >= least:
+                self._refill(reach)
+                reach *= 2
+                continue
+            if not len(stale):
+                return int(self._front[fresh & (bounds >= least)].min()), known
+            if len(stale) > size:
+                stale = stale[np.argpartition(-self._bounds[stale], size - 1)[:size]]
+            # rounding must not let a gain rise
+            self._bounds[stale] = np.minimum(self._bounds[stale], self._objective.gains(stale))
+            self._seen[stale] = self.steps
             size = min(2 * size, BATCH)
+
+    def _refill(self, reach: int) -> None:
+        """Makes the front the rows with the largest bounds."""
+        if len(self._bounds) <= reach:
+            self._front, self._outside = np.arange(len(self._bounds)), -np.inf
+            return
+        order = np.argpartition(-self._bounds, reach)
+        self._front = np.sort(order[:reach])
+        self._outside = float(self._bounds[order[reach]])

@@ -1,6 +1,7 @@
-"""Cosines between all rows, by the row: kept while they fit in memory, computed again where not.
+"""Similarities of all rows, by the row: kept while they fit in memory, computed again where not.
 
-Formula: s_ij = max(cos(x_i, x_j), 0), shape (rows asked for, all rows). Up to `KEPT` bytes, which
+Formula: s_ij = max(cos(x_i, x_j), 0) or exp(-|x_i - x_j| / d) of unit vectors with d dimensions,
+shape (rows asked for, all rows). Up to `KEPT` bytes, which
 is 11,585 rows, all are computed once, half of the products by symmetry; beyond that each request is
 a matrix product, so memory stays bounded whatever the number of rows. A zero vector is similar to
 nothing, not even to itself.
@@ -10,14 +11,20 @@ Oracle: numpy's x @ x.T.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 
+from tamis.selectors._compiled import added
 from tamis.selectors._rows import Table, slices
-from tamis.types import Ints, Vectors
+from tamis.types import Floats, Ints, Vectors
+
+Kernel = Literal["cosine", "exp_distance"]
 
 KEPT = 1 << 29
-_SIDE = 2048
+"""Bytes of similarities that are kept."""
+
+_SIDE = 512
 
 
 class Cosines:
@@ -26,16 +33,12 @@ class Cosines:
     `table` holds directions: vectors of length 1.
     """
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
-        self._kept = _square(table[:]) if 4 * len(table) ** 2 <= KEPT else None
+    def __init__(self, table: Table, kernel: Kernel = "cosine") -> None:
+        self._table, self._kernel = table, kernel
+        self._kept = self._square() if 4 * len(table) ** 2 <= KEPT else None
 
     def __len__(self) -> int:
         return len(self._table)
-
-    def row(self, row: int) -> Vectors:
-        """Similarities of one row to all."""
-        return np.asarray(self[np.array([row])][0])
 
     def __getitem__(self, rows: Ints) -> Vectors:
         """A new array, which the caller may write to."""
@@ -43,7 +46,16 @@ class Cosines:
             return np.asarray(self._kept[rows])
         asked, found = self._table[rows], np.empty((len(rows), len(self)), np.float32)
         for part, block in self._table.blocks():
-            np.maximum(asked @ block.T, 0, out=found[:, part])
+            found[:, part] = self._similar(asked, block)
+        return found
+
+    def added(self, rows: Ints, covered: Vectors) -> Floats:
+        """sum_i max(s_ij - covered_i, 0) of each of these rows j."""
+        if self._kept is not None:
+            return added(self._kept, rows, covered)
+        found = np.empty(len(rows))
+        for part, block in self.blocks(rows):
+            found[part] = added(block, np.arange(len(block)), covered)
         return found
 
     def blocks(self, rows: Ints) -> Iterator[tuple[slice, Vectors]]:
@@ -51,12 +63,17 @@ class Cosines:
         for part in slices(len(rows), len(self)):
             yield part, self[rows[part]]
 
+    def _similar(self, some: Vectors, others: Vectors) -> Vectors:
+        cosines: Vectors = some @ others.T
+        if self._kernel == "cosine":
+            np.maximum(cosines, 0, out=cosines)
+            return cosines
+        squared = np.maximum(2 - 2 * cosines, 0)
+        return np.asarray(np.exp(np.sqrt(squared) / -self._table.dimensions), np.float32)
 
-def _square(vectors: Vectors) -> Vectors:
-    found = np.empty((len(vectors), len(vectors)), np.float32)
-    for i in range(0, len(vectors), _SIDE):
-        for j in range(i, len(vectors), _SIDE):
-            block = np.maximum(vectors[i : i + _SIDE] @ vectors[j : j + _SIDE].T, 0)
-            found[i : i + _SIDE, j : j + _SIDE] = block
-            found[j : j + _SIDE, i : i + _SIDE] = block.T
-    return found
+    def _square(self) -> Vectors:
+        found = np.empty((len(self), len(self)), np.float32)
+        every = self._table[:]
+        for part in slices(len(self), len(self), cells=_SIDE * len(self)):
+            found[part] = self._similar(every[part], every)
+        return found

@@ -5,9 +5,23 @@ import pytest
 from selector_pools import pool
 
 from tamis.budget import Budget
-from tamis.selectors.k_center import Walk, farthest_first, k_center
+from tamis.errors import UserError
+from tamis.selectors import _farthest, _rows
+from tamis.selectors.k_center import k_center
 
 POINTS = np.array([(0, 0), (1, 0), (0, 1), (10, 0), (10, 1), (5, 5)], np.float32)
+
+
+def naive(vectors, picked, count, refused=()):
+    """The n x n form in float64; `picked` rows are there from the start."""
+    exact = vectors.astype(np.float64)
+    square = ((exact[:, None] - exact) ** 2).sum(axis=2)
+    picked, out = list(picked), set(refused)
+    while len(picked) < count:
+        near = square[:, picked].min(axis=1)
+        near[[*picked, *out]] = -1
+        picked.append(int(near.argmax()))
+    return picked
 
 
 @pytest.mark.parametrize(
@@ -15,20 +29,73 @@ POINTS = np.array([(0, 0), (1, 0), (0, 1), (10, 0), (10, 1), (5, 5)], np.float32
     [(0, 4, [0, 4, 5, 1]), (5, 4, [5, 0, 3, 1]), (0, 6, [0, 4, 5, 1, 2, 3])],
 )
 def test_the_order_of_the_dossier(start, count, wanted):
-    walk = Walk()
-    steps = farthest_first(POINTS, [start], walk)
-    picks = [next(steps) for _ in range(count)]
-    assert [row for row, _ in picks] == wanted
+    rows = pool(6, embedding=POINTS)
+    chosen = k_center(rows, Budget(count=count), first=str(rows.ids[start]))
+    assert chosen.rows.tolist() == wanted
     if start == 0:
-        assert [gain for _, gain in picks][:4] == pytest.approx([101**0.5, 101**0.5, 41**0.5, 1.0])
-    assert walk.radius == pytest.approx(1.0 if count == 4 else 0.0)
+        assert chosen.gains.tolist()[:4] == pytest.approx([101**0.5, 101**0.5, 41**0.5, 1.0])
+    assert chosen.info["radius"] == pytest.approx(1.0 if count == 4 else 0.0)
 
 
-def test_a_given_start_is_not_yielded():
-    walk = Walk()
-    picks = list(farthest_first(POINTS, [0, 4], walk, given=True))
-    assert [row for row, _ in picks] == [5, 1, 2, 3]
-    assert walk.ended and walk.radius == 0
+def test_given_rows_are_walked_from_and_not_picked():
+    given = np.array([1.0, 0, 0, 0, 1, 0])
+    chosen = k_center(pool(6, embedding=POINTS, g=given), Budget(count=6), given="g")
+    assert chosen.rows.tolist() == [5, 1, 2, 3]
+    assert chosen.info == {"radius": 0.0, "stopped": "no further distinct points"}
+
+
+def test_the_centres_of_clusters_come_first():
+    generator = np.random.default_rng(1)
+    middles = np.eye(3, 8, dtype=np.float32) * 10
+    vectors = np.repeat(middles, [30, 20, 10], axis=0) + 0.1 * generator.standard_normal((60, 8))
+    rows = pool(60, embedding=vectors.astype(np.float32))
+    chosen = k_center(rows, Budget(count=5), start="means", clusters=3)
+    assert np.searchsorted([30, 50, 60], chosen.rows[:3], side="right").tolist() == [0, 1, 2]
+        [n, m, 5] for n in range(3) for m in (3, 4)
+    )
+    assert chosen.rows.tolist() == naive(vectors, chosen.rows[:3].tolist(), 5)
+
+
+def test_an_unknown_first_row_is_named():
+    with pytest.raises(UserError, match="no row of the pool has the id 'x'"):
+        k_center(pool(6, embedding=POINTS), Budget(count=2), first="x")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_front_and_the_late_bounds_change_no_pick(seed, monkeypatch):
+    monkeypatch.setattr(_farthest, "FRONT", 16)
+    monkeypatch.setattr(_farthest, "_CHUNK", 7)
+    monkeypatch.setattr(_farthest, "_CENTRES", 5)
+    generator = np.random.default_rng(seed)
+    vectors = generator.standard_normal((400, 6)).astype(np.float32)
+    vectors[300:] = vectors[:100]  # copies
+    vectors[200:220] = generator.integers(0, 2, (20, 6))  # exact ties
+    rows = pool(400, embedding=vectors)
+    chosen = k_center(rows, Budget(count=200), seed=seed)
+    assert chosen.rows.tolist() == naive(vectors, chosen.rows[:1].tolist(), 200)
+
+
+def test_vectors_that_do_not_fit_in_memory_are_picked_alike(monkeypatch):
+    vectors = np.random.default_rng(0).standard_normal((300, 8)).astype(np.float16)
+    one = k_center(pool(300, embedding=vectors), Budget(count=50))
+    monkeypatch.setattr(_rows, "WHOLE", 0)
+    two = k_center(pool(300, embedding=vectors), Budget(count=50))
+    assert one.rows.tolist() == two.rows.tolist() == naive(vectors, one.rows[:1].tolist(), 50)
+
+
+def test_refused_rows_cover_nobody():
+    vectors = np.random.default_rng(2).standard_normal((80, 4)).astype(np.float32)
+    labels = ["a" if n % 2 else "b" for n in range(80)]
+    budget = Budget(count=20).within(["label=a:..4"])
+    chosen = k_center(pool(80, embedding=vectors, label=labels), budget)
+    picked, refused = chosen.rows[:1].tolist(), []
+    while len(picked) < 20:
+        row = naive(vectors, picked, len(picked) + 1, refused)[-1]
+        full = labels[row] == "a" and sum(labels[p] == "a" for p in picked) == 4
+        (refused if full else picked).append(row)
+    assert chosen.rows.tolist() == picked
+    exact = np.linalg.norm(vectors[:, None].astype(float) - vectors[picked], axis=2)
+    assert chosen.info["radius"] == pytest.approx(exact.min(axis=1).max())
 
 
 def test_equal_points_end_the_walk_with_a_word():
@@ -46,13 +113,12 @@ def test_duplicates_in_many_dimensions_are_never_picked_twice():
     assert len({row % 40 for row in chosen.rows.tolist()}) == 40
 
 
-def test_the_running_minimum_is_the_n_by_n_form():
+def test_the_middle_is_the_row_nearest_to_the_mean():
     vectors = np.random.default_rng(3).standard_normal((60, 5)).astype(np.float32)
     square = np.linalg.norm(vectors[:, None].astype(float) - vectors, axis=2)
     chosen = k_center(pool(60, embedding=vectors), Budget(count=20), start="middle")
-    picked = [int(np.linalg.norm(vectors - vectors.mean(0), axis=1).argmin())]
-    while len(picked) < 20:
-        picked.append(int(square[:, picked].min(axis=1).argmax()))
+    first = int(np.linalg.norm(vectors - vectors.mean(0), axis=1).argmin())
+    picked = naive(vectors, [first], 20)
     assert chosen.rows.tolist() == picked
     assert chosen.info["radius"] == pytest.approx(square[:, picked].min(axis=1).max(), rel=1e-4)
     assert (np.diff(chosen.gains) <= 1e-6).all()

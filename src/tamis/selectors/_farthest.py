@@ -1,0 +1,207 @@
+"""The farthest-first walk: exact picks for a fraction of the memory traffic of a running minimum.
+
+Formula: always argmax_i min_{c in picked} |x_i - x_c|. A distance to the picked rows never rises,
+so an old one is an upper bound. A front holds the rows with the largest bounds, a few thousand
+that fit the cache; each pick brings the front up to date alone, with one small product, as long as
+the farthest row of the front is farther than any bound outside. When it is not, rows outside are
+brought up to date in the order of their bounds, with one matrix product for all the picks they
+have missed, until enough are certain. A row that is nearer than the last radius is never looked at
+again. Time at most n k d operations, as matrix products; memory a few numbers a row, the front and
+the picked rows.
+Distances that float32 cannot tell apart are compared again in float64, so picks do not depend on
+how products are cut; rows closer than 0.001 of the largest length to a picked one are its equals.
+Oracle: the loop over all distances in float64, methods.md K1 and K2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tamis.selectors._rows import Picks, Table, slices
+from tamis.types import Floats, Ints, Vectors
+
+SAME = 1e-6  # of the largest squared length: what rounding leaves between equal float32 rows
+CLOSE = 2e-6  # of the same: squared distances that rounding may have put in the wrong order
+FRONT = 2048
+_CHUNK, _CENTRES = 1024, 4096
+
+
+class Farthest:
+    """A walk over the rows of a table; `given` rows are picked before it begins."""
+
+    def __init__(self, table: Table, given: Sequence[int] = ()) -> None:
+        self._table = table
+        rows = len(table)
+        self._norms = np.empty(rows, np.float32)
+        for part, block in table.blocks():
+            self._norms[part] = np.einsum("ij,ij->i", block, block)
+        self._scale = max(float(self._norms.max(initial=0)), 1e-30)
+        self._nearest = np.full(rows, np.inf, np.float32)  # squared; an upper bound
+        self._seen = np.zeros(rows, np.int64)  # picks that the bound knows of
+        self._centres = np.empty((64, table.dimensions), np.float32)
+        self._count = 0
+        self._refused: list[int] = []
+        self._open: int | None = None  # yielded last; whether it was taken is not known yet
+        self._clear_front()
+        for row in given:
+            self._add(row)
+
+    def picks(self, starts: Sequence[int], wanted: int = 1) -> Picks:
+        """(row, distance): the first `wanted` starts that are taken, then the farthest rows.
+
+        The first pick has nothing to be far from: its distance is the radius that it would leave.
+        """
+        for row in starts:
+            if self._count >= wanted:
+                break
+            self._open = int(row)
+            taken = yield int(row), self._reached(int(row))
+            self._answer(taken)
+        while self._count:
+            row, squared = self._farthest()
+            if squared <= SAME * self._scale:
+                return
+            self._open = row
+            taken = yield row, float(np.sqrt(squared))
+            self._answer(taken)
+
+    def radius(self, last: int | None) -> float:
+        """The largest distance of a row to the picked ones; `last` is the row picked last."""
+        if self._open is not None and self._open == last:
+            self._answer(True)
+        if not self._count:
+            return float("inf")
+        squared = self._farthest()[1]
+        if self._refused:
+            rows = np.array(self._refused)
+            self._nearest[rows], self._seen[rows] = np.inf, 0
+            self._update(rows)
+            squared = max(squared, float(self._nearest[rows].max()))
+        return float(np.sqrt(squared)) if squared > SAME * self._scale else 0.0
+
+    def _answer(self, taken: bool | None) -> None:
+        row, self._open = self._open, None
+        assert row is not None
+        if taken is False:
+            self._refused.append(row)
+            self._nearest[row] = -1
+            self._near[self._front == row] = -1
+        else:
+            self._add(row)
+
+    def _reached(self, row: int) -> float:
+        """Distance of a start to the picked rows."""
+        if self._count:
+            self._update(np.array([row]))
+            return float(np.sqrt(max(self._nearest[row], 0)))
+        centre = self._table[np.array([row])][0]
+        far = 0.0
+        for part, block in self._table.blocks():
+            squared = self._norms[part] + self._norms[row] - 2 * (block @ centre)
+            far = max(far, float(squared.max()))
+        return float(np.sqrt(far))
+
+    def _add(self, row: int) -> None:
+        """Picks a row: the front learns of it now, the others when they must."""
+        if self._count == len(self._centres):
+            self._centres = np.concatenate([self._centres, np.empty_like(self._centres)])
+        centre = self._centres[self._count] = self._table[np.array([row])][0]
+        self._count += 1
+        squared = self._front_vectors @ centre
+        squared *= -2
+        squared += self._front_norms
+        squared += self._norms[row]
+        np.minimum(self._near, np.maximum(squared, 0, out=squared), out=self._near)
+        self._nearest[row] = -1  # never again
+        self._near[self._front == row] = -1
+
+    def _farthest(self) -> tuple[int, float]:
+        """The row with the largest squared distance to the picked ones, and that distance."""
+        close = CLOSE * self._scale
+        if not len(self._front) or self._near.max() - close <= self._outside:
+            self._refill()
+        if not len(self._front):
+            return -1, 0.0
+        most = float(self._near.max())
+        tied = np.flatnonzero(self._near >= most - close)
+        if len(tied) == 1 or most <= SAME * self._scale:
+            return int(self._front[tied[0]]), most
+        exact = [self._exact(int(place)) for place in tied]
+        best = int(np.argmax(exact))  # the front is in the order of positions
+        return int(self._front[tied[best]]), exact[best]
+
+    def _exact(self, place: int) -> float:
+        """The squared distance of a row of the front in float64."""
+        vector = self._front_vectors[place]
+        squared = self._squared(vector[None])[0]
+        near = np.flatnonzero(squared <= squared.min() + 4 * CLOSE * self._scale)
+        apart = self._centres[near].astype(np.float64) - vector
+        return float(np.einsum("ij,ij->i", apart, apart).min())
+
+    def _squared(self, vectors: Vectors) -> Vectors:
+        centres = self._centres[: self._count]
+        products = vectors @ centres.T
+        norms = np.einsum("ij,ij->i", centres, centres)
+        return np.asarray(norms - 2 * products + np.square(vectors).sum(axis=1)[:, None])
+
+    def _clear_front(self) -> None:
+        self._front = np.empty(0, np.int64)
+        self._near = np.empty(0, np.float32)
+        self._front_vectors = np.empty((0, self._table.dimensions), np.float32)
+        self._front_norms = np.empty(0, np.float32)
+        self._outside = float("inf")
+
+    def _refill(self) -> None:
+        """Makes the front the rows that are certainly farther than all others."""
+        self._nearest[self._front], self._seen[self._front] = self._near, self._count
+        rows, reach = len(self._nearest), FRONT
+        while True:
+            reach = min(reach, rows)
+            top, outside = self._largest(reach)
+            self._update(top[self._seen[top] < self._count])
+            certain = top[self._nearest[top] > outside]
+            if len(certain) >= FRONT // 8 or reach == rows:
+                break
+            reach *= 2
+        if len(certain) > FRONT:
+            order = np.argsort(-self._nearest[certain], kind="stable")
+            outside = float(self._nearest[certain[order[FRONT]]])
+            certain = certain[order[:FRONT]]
+        self._front, self._outside = np.sort(certain), outside
+        self._near = self._nearest[self._front]
+        self._front_vectors = self._table[self._front]
+        self._front_norms = self._norms[self._front]
+
+    def _largest(self, reach: int) -> tuple[Ints, float]:
+        """The rows with the largest bounds, picked ones left out, and the next bound."""
+        if reach == len(self._nearest):
+            return np.flatnonzero(self._nearest >= 0), -1.0
+        order = np.argpartition(-self._nearest, reach)
+        top = order[:reach]
+        return top[self._nearest[top] >= 0], float(self._nearest[order[reach]])
+
+    def _update(self, rows: Ints) -> None:
+        """Brings the bounds of these rows up to date, those that missed the same picks together."""
+        rows = rows[np.argsort(self._seen[rows], kind="stable")]
+        half = np.einsum("ij,ij->i", *(2 * [self._centres[: self._count]])) / 2
+        for part in slices(len(rows), 1, cells=_CHUNK):
+            chunk = rows[part]
+            vectors, best = self._table[chunk], np.full(len(chunk), -np.inf, np.float32)
+            for start in range(int(self._seen[chunk[0]]), self._count, _CENTRES):
+                centres = slice(start, min(start + _CENTRES, self._count))
+                near = vectors @ self._centres[centres].T
+                near -= half[centres]
+                np.maximum(best, near.max(axis=1), out=best)
+            squared = np.maximum(self._norms[chunk] - 2 * best, 0)
+            self._nearest[chunk] = np.minimum(self._nearest[chunk], squared)
+            self._seen[chunk] = self._count
+
+
+def nearest_to(table: Table, point: Floats) -> Ints:
+    """All rows, the nearest to a point first; ties by position."""
+    squared = np.empty(len(table))
+    for part, block in table.blocks():
+        squared[part] = np.square(block - point.astype(np.float32)).sum(axis=1)
+    return np.argsort(squared, kind="stable").astype(np.int64)
