@@ -19,12 +19,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tamis.selectors._rows import Picks, Table, slices
+from tamis.selectors._rows import Picks, Table, all_threads, slices
 from tamis.types import Floats, Ints, Vectors
 
 SAME = 1e-6  # of the largest squared length: what rounding leaves between equal float32 rows
 CLOSE = 2e-6  # of the same: squared distances that rounding may have put in the wrong order
-FRONT = 2048
+FRONT = 1024
 _CHUNK, _CENTRES = 1024, 4096
 
 
@@ -57,8 +57,12 @@ class Farthest:
             if self._count >= wanted:
                 break
             self._open = int(row)
-            taken = yield int(row), self._reached(int(row))
+            apart = self._from_start(int(row))
+            taken = yield int(row), float(np.sqrt(apart.max(initial=0)))
             self._answer(taken)
+            if taken is not False and self._count == 1:  # all rows know of the first pick
+                self._nearest = np.where(self._nearest < 0, -1, apart).astype(np.float32)
+                self._seen[:] = 1
         while self._count:
             row, squared = self._farthest()
             if squared <= SAME * self._scale:
@@ -91,17 +95,16 @@ class Farthest:
         else:
             self._add(row)
 
-    def _reached(self, row: int) -> float:
-        """Distance of a start to the picked rows."""
+    def _from_start(self, row: int) -> Vectors:
+        """Squared distances of all rows to a first pick; of a later start to the picked rows."""
         if self._count:
             self._update(np.array([row]))
-            return float(np.sqrt(max(self._nearest[row], 0)))
+            return self._nearest[[row]]
         centre = self._table[np.array([row])][0]
-        far = 0.0
+        squared = np.empty(len(self._norms), np.float32)
         for part, block in self._table.blocks():
-            squared = self._norms[part] + self._norms[row] - 2 * (block @ centre)
-            far = max(far, float(squared.max()))
-        return float(np.sqrt(far))
+            squared[part] = self._norms[part] + self._norms[row] - 2 * (block @ centre)
+        return np.maximum(squared, 0)
 
     def _add(self, row: int) -> None:
         """Picks a row: the front learns of it now, the others when they must."""
@@ -189,11 +192,12 @@ class Farthest:
         for part in slices(len(rows), 1, cells=_CHUNK):
             chunk = rows[part]
             vectors, best = self._table[chunk], np.full(len(chunk), -np.inf, np.float32)
-            for start in range(int(self._seen[chunk[0]]), self._count, _CENTRES):
-                centres = slice(start, min(start + _CENTRES, self._count))
-                near = vectors @ self._centres[centres].T
-                near -= half[centres]
-                np.maximum(best, near.max(axis=1), out=best)
+            with all_threads():
+                for start in range(int(self._seen[chunk[0]]), self._count, _CENTRES):
+                    centres = slice(start, min(start + _CENTRES, self._count))
+                    near = vectors @ self._centres[centres].T
+                    near -= half[centres]
+                    np.maximum(best, near.max(axis=1), out=best)
             squared = np.maximum(self._norms[chunk] - 2 * best, 0)
             self._nearest[chunk] = np.minimum(self._nearest[chunk], squared)
             self._seen[chunk] = self._count

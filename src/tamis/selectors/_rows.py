@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -135,7 +136,24 @@ class Table:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Keeps matrix products on one thread, where they are small and many."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _threads().limit(limits=1, user_api="blas"):
         yield
+
+
+@contextmanager
+def all_threads() -> Iterator[None]:
+    """Inside `one_thread`: lets a large product have the threads that the process began with."""
+    with _threads().limit(limits=_at_first(), user_api="blas"):
+        yield
+
+
+@cache
+def _threads() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@cache
+def _at_first() -> int:
+    return max((found["num_threads"] for found in _threads().info()), default=1)

@@ -6,9 +6,9 @@ threshold or by a quota, stands in nobody's way.
 Paper: arXiv:2312.15685, by complexity x quality of DEITA's scorers, threshold 0.9 (a similarity:
 rows nearer than distance 0.1 go), last-token vectors of LLaMA-1-13B, 6,000 and 10,000 rows.
 Official code does the same for batches of one; in larger batches a row that was rejected still
-rejects later rows of its batch, and its `manhattan` metric rejects the rows that are FAR. distilabel
-compares each row with its nearest neighbour in the whole pool instead, chosen or not, so that both
-of two twins go, and takes 0.9 as a distance, which keeps next to nothing.
+rejects later rows of its batch, and its `manhattan` metric rejects the rows that are far.
+distilabel compares each row with its nearest neighbour in the whole pool instead, chosen or not, so
+that both of two twins go, and takes 0.9 as a distance, which keeps next to nothing.
 Here rows come in blocks: a matrix product with the rows chosen so far and one within the block;
 only rows that conflict inside it are settled one by one. Cosines within 1e-6 of the threshold are
 computed again in float64, so blocks change nothing. The chosen rows and a block are in memory,
@@ -97,7 +97,8 @@ class Filter:
             keep = ~self._similar_to_chosen(rows, vectors)
             rows, vectors = rows[keep], vectors[keep]
             similar = self._similar_inside(rows, vectors)
-            conflicts, free = similar.any(axis=1), np.ones(len(rows), bool)
+            conflicts = np.asarray(similar.any(axis=1))
+            free = np.ones(len(rows), bool)
             taken: list[int] = []
             for at, row in enumerate(rows.tolist()):
                 if not free[at]:

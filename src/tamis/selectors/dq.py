@@ -70,7 +70,7 @@ def dq(
     binned = np.array([row for row, _ in found], np.int64)
     gains = np.array([gain for _, gain in found])
     keys = uniform(pool.ids[rows[binned]].tolist(), seed)
-    order = round_robin(np.repeat(np.arange(len(sizes)), sizes), keys)
+    order = in_turn(np.repeat(np.arange(len(sizes)), sizes), keys)
     picks = zip(rows[binned[order]].tolist(), gains[order].tolist(), strict=True)
     return drawn(pool, budget, picks, dropped, bins=len(sizes))
 
@@ -81,7 +81,7 @@ def bin_sizes(rows: int, bins: int) -> Ints:
     return np.array([rows // bins + (b < rows % bins) for b in range(bins)], np.int64)
 
 
-def round_robin(labels: Ints, keys: Floats) -> Ints:
+def in_turn(labels: Ints, keys: Floats) -> Ints:
     """One row of each bin in turn, the smallest keys of a bin first."""
     inside = np.lexsort((keys, labels))
     starts = np.searchsorted(labels[inside], labels[inside])
@@ -123,7 +123,6 @@ def _front(table: Table, left: Mask, weights: Floats, most: int) -> Iterator[tup
             front, outside = _top(gains)
         if number < 2:
             vectors = table[front].astype(np.float64)
-            values = np.empty(len(front))
         values = vectors @ weights
         values[gains[front] == -np.inf] = -np.inf
         best = float(values.max(initial=-np.inf))

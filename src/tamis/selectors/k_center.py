@@ -29,7 +29,7 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._farthest import Farthest, nearest_to
 from tamis.selectors._kmeans import automatic, k_means
-from tamis.selectors._rows import Table, drawn, named, told, usable
+from tamis.selectors._rows import Table, drawn, named, one_thread, told, usable
 from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Ints, Pool, Selection, order_by
@@ -71,7 +71,8 @@ def k_center(
     else:
         starts, wanted = starting_rows(table, ids.tolist(), start, clusters, seed)
     picks = walk.picks([] if len(before) else starts.tolist(), wanted)
-    chosen = drawn(pool, budget, named(picks, rows), dropped)
+    with one_thread():  # the products with the front are too small to share
+        chosen = drawn(pool, budget, named(picks, rows), dropped)
     place = {int(row): at for at, row in enumerate(rows)}
     info: dict[str, Any] = {}
     if len(chosen) or len(before):

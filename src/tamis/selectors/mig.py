@@ -133,7 +133,8 @@ def propagation(vectors: Vectors, threshold: float, weight: float) -> Sparse:
     order = np.lexsort((columns, rows))
     rows, columns, values = rows[order], columns[order], values[order]
     sums = np.bincount(columns, values, minlength=len(vectors))
-    return Sparse(np.searchsorted(rows, np.arange(len(vectors) + 1)), columns, values / sums[columns])
+    starts = np.searchsorted(rows, np.arange(len(vectors) + 1))
+    return Sparse(starts, columns, values / sums[columns])
 
 
 class Information:
@@ -156,8 +157,8 @@ class Information:
     def gains(self, rows: Ints) -> Floats:
         """The gain of each of these rows, by the slope or exactly."""
         parts = [rows[i : i + _PART] for i in range(0, len(rows), _PART)]
-        one = self._by_slope if self._gain == "gradient" else self._exactly
-        return np.concatenate([np.zeros(0), *map(one, parts)])
+        evaluate = self._by_slope if self._gain == "gradient" else self._exactly
+        return np.concatenate([np.zeros(0), *map(evaluate, parts)])
 
     def add(self, row: int) -> None:
         """Adds what the row carries."""
@@ -188,16 +189,15 @@ class Information:
         return np.bincount(owners, more, minlength=len(rows)).astype(np.float64)
 
     def _carried(self, rows: Ints) -> tuple[Ints, Ints, Floats]:
-        """u of these rows: (place in `rows`, label, amount), each pair of row and label once."""
+        """What these rows carry, u: (place in `rows`, label, amount), each pair of row and label once."""
         places, lengths = entries(self._starts, rows)
         owners = np.repeat(np.arange(len(rows)), lengths)
         ways, counts = entries(self._graph.starts, self._codes[places])
         owners = np.repeat(owners, counts)
         keys = owners * len(self._known) + self._graph.columns[ways]
         pairs, inverse = np.unique(keys, return_inverse=True)
-        amounts = np.bincount(
-            inverse, self._graph.values[ways] * self._scores[rows][owners], minlength=len(pairs)
-        )
+        shares = self._graph.values[ways] * self._scores[rows[owners]]
+        amounts = np.bincount(inverse, shares, minlength=len(pairs)).astype(np.float64)
         width = max(len(self._known), 1)
         return pairs // width, pairs % width, amounts
 

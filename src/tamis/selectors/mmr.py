@@ -30,7 +30,7 @@ import numpy as np
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._greedy import TIE
-from tamis.selectors._rows import Picks, Table, drawn, named, shares, slices, usable
+from tamis.selectors._rows import Picks, Table, drawn, named, one_thread, shares, slices, usable
 from tamis.selectors.graph_cut import first_best
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors
@@ -68,7 +68,8 @@ def mmr(
     if not np.isfinite(relevance).all():
         raise UserError(f"{by} has infinite scores: set scale=ranks")
     worth = Marginal(Table(pool, of, rows, directions=True), relevance, balance)
-    return drawn(pool, budget, named(worth.picks(), rows), dropped)
+    with one_thread():  # products with the front are too small to share
+        return drawn(pool, budget, named(worth.picks(), rows), dropped)
 
 
 class Marginal:
@@ -91,7 +92,9 @@ class Marginal:
         self._compare_all()
         values = self._values(np.arange(len(self._table)))
         front = np.argpartition(-values, FRONT)[: FRONT + 1] if len(values) > FRONT else None
-        outside = -np.inf if front is None else values[front[FRONT]]
+        outside = -np.inf if front is None else float(values[front[FRONT]])
+        if not self._picked:
+            outside = np.inf  # a cosine below 0 to the first pick raises a value
         front = np.sort(front[:FRONT]) if front is not None else np.arange(len(values))
         vectors, row = self._table[front], first_best(values, TIE * self._apart)
         best = float(values[row])

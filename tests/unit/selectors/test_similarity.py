@@ -16,6 +16,10 @@ def vectors_of(rows, dimensions=6, seed=0):
     return np.random.default_rng(seed).standard_normal((rows, dimensions)).astype(np.float32)
 
 
+def fours(rows, *_, **__):
+    return (slice(i, min(i + 4, rows)) for i in range(0, rows, 4))
+
+
 @pytest.fixture(params=["kept", "not kept"])
 def cosines(request, monkeypatch):
     """A function from vectors to their cosines, with and without the cache."""
@@ -43,10 +47,9 @@ def test_cosines_are_numpys_product(cosines, side, monkeypatch):
 
 
 def test_blocks_cover_the_rows_asked_for(cosines, monkeypatch):
-    few = lambda rows, width: (slice(i, min(i + 4, rows)) for i in range(0, rows, 4))  # noqa: E731
     found = cosines(vectors_of(25))
     asked = np.array([9, 2, 2, 24, 0, 7, 8])
-    monkeypatch.setattr(module, "slices", few)
+    monkeypatch.setattr(module, "slices", fours)
     blocks = list(found.blocks(asked))
     assert [part for part, _ in blocks] == [slice(0, 4), slice(4, 7)]
     assert np.concatenate([block for _, block in blocks]).tolist() == found[asked].tolist()
@@ -78,8 +81,7 @@ def test_the_exponential_of_the_distance(cosines):
 
 @pytest.mark.parametrize("kernel", ["cosine", "exp_distance"])
 def test_what_rows_add_to_a_cover_is_the_sum(cosines, kernel, monkeypatch):
-    few = lambda rows, width: (slice(i, min(i + 4, rows)) for i in range(0, rows, 4))  # noqa: E731
-    monkeypatch.setattr(module, "slices", few)
+    monkeypatch.setattr(module, "slices", fours)
     made = cosines(vectors_of(25), kernel)
     covered = np.random.default_rng(1).random(25).astype(np.float32)
     asked = np.array([9, 2, 2, 24, 0, 7, 8])
