@@ -326,6 +326,7 @@ class Selection:
         A token budget ends before the first row that does not fit, so that a smaller budget's
         selection is a prefix of a larger one's; it is never exceeded. A row that a quota refuses is
         passed over, and a generator is told so: `yield` gives it False, and True for a row taken.
+        One pick more than needed is drawn, so that it hears of every row that was taken.
         """
         limit = budget.of(len(pool))
         groups = {quota.column: pool.labels(quota.column) for quota in limit.quotas}
@@ -335,12 +336,12 @@ class Selection:
         drawn = iter(picks)
         ask = drawn.send if isinstance(drawn, Generator) else lambda _: next(drawn)
         taken: bool | None = None
-        while purse.left:
+        while True:
             try:
                 row, gain = ask(taken)
             except StopIteration:
                 break
-            if purse.cost(row) > purse.left:
+            if not purse.left or purse.cost(row) > purse.left:
                 break
             taken = purse.takes(row)
             if taken:

@@ -72,7 +72,7 @@ def choose(spec, pool, budget):
             assert param.is_column, f"say in SETTINGS what {spec.name} should get as {name}"
             plural = param.type != ColumnName
             params[name] = ["score"] if plural else "score"
-    targets = {name: pool.data for name in spec.targets}
+    targets = {n: pool if kind is Pool else pool.data for n, kind in spec.targets.items()}
     try:
         return spec.function(pool, budget, **targets, **params)
     except UserError as error:

@@ -43,7 +43,6 @@ class Farthest:
         self._centres = np.empty((64, table.dimensions), np.float32)
         self._count = 0
         self._refused: list[int] = []
-        self._open: int | None = None  # yielded last; whether it was taken is not known yet
         self._clear_front()
         for row in given:
             self._add(row)
@@ -56,10 +55,9 @@ class Farthest:
         for row in starts:
             if self._count >= wanted:
                 break
-            self._open = int(row)
             apart = self._from_start(int(row))
             taken = yield int(row), float(np.sqrt(apart.max(initial=0)))
-            self._answer(taken)
+            self._answer(int(row), taken)
             if taken is not False and self._count == 1:  # all rows know of the first pick
                 self._nearest = np.where(self._nearest < 0, -1, apart).astype(np.float32)
                 self._seen[:] = 1
@@ -67,14 +65,11 @@ class Farthest:
             row, squared = self._farthest()
             if squared <= SAME * self._scale:
                 return
-            self._open = row
             taken = yield row, float(np.sqrt(squared))
-            self._answer(taken)
+            self._answer(row, taken)
 
-    def radius(self, last: int | None) -> float:
-        """The largest distance of a row to the picked ones; `last` is the row picked last."""
-        if self._open is not None and self._open == last:
-            self._answer(True)
+    def radius(self) -> float:
+        """The largest distance of a row to the picked ones."""
         if not self._count:
             return float("inf")
         squared = self._farthest()[1]
@@ -85,9 +80,7 @@ class Farthest:
             squared = max(squared, float(self._nearest[rows].max()))
         return float(np.sqrt(squared)) if squared > SAME * self._scale else 0.0
 
-    def _answer(self, taken: bool | None) -> None:
-        row, self._open = self._open, None
-        assert row is not None
+    def _answer(self, row: int, taken: bool | None) -> None:
         if taken is False:
             self._refused.append(row)
             self._nearest[row] = -1

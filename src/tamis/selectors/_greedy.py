@@ -4,7 +4,8 @@ Formula: always pick argmax_j f(S + j) - f(S), the gain of j. For a monotone sub
 reached is at least 1 - 1/e of the best possible for as many rows (Nemhauser et al. 1978). Gains
 never rise, so an old gain is an upper bound, and only rows whose bound tops the best known gain
 are evaluated again (Minoux 1978): the most promising first, in batches that double.
-Gains that differ by less than a millionth are ties and go by position, as rounding is of that size.
+Gains that differ by less than a millionth, or by `noise`, are ties and go by position: rounding is
+of that size, and two rows that only stand for each other add the same.
 Certificate: for any set of k rows, f <= f(S) + the k largest gains that are left (Leskovec 2007),
 and never more than f(S) / (1 - (1 - 1/k)^k).
 Oracle: the loop that evaluates every row in every step; brute force over all subsets.
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from tamis.errors import UserError
 from tamis.selectors._rows import Picks
 from tamis.types import Floats, Ints
 
@@ -52,18 +54,25 @@ class Walk(Protocol):
         ...
 
 
-def walk_of(objective: Objective, rows: int, candidates: int, seed: int) -> Walk:
+def walk_of(
+    objective: Objective, rows: int, candidates: int, seed: int, noise: float = 0.0
+) -> Walk:
     """A greedy walk, or a stochastic one where candidates are drawn in each step."""
+    if candidates < 0:
+        raise UserError(f"candidates must be 0 (all rows) or more, got {candidates}")
     if candidates:
-        return Sampled(objective, rows, candidates, seed)
-    return Greedy(objective, rows)
+        return Sampled(objective, rows, candidates, seed, noise)
+    return Greedy(objective, rows, noise)
 
 
 class Sampled:
     """Stochastic greedy (arXiv:1409.7938): each step takes the best of rows drawn by the seed."""
 
-    def __init__(self, objective: Objective, rows: int, candidates: int, seed: int) -> None:
+    def __init__(
+        self, objective: Objective, rows: int, candidates: int, seed: int, noise: float = 0.0
+    ) -> None:
         self.value = 0.0
+        self._noise = noise
         self._objective, self._candidates = objective, candidates
         self._left = np.arange(rows)
         self._generator = np.random.default_rng(seed % 2**32)
@@ -74,7 +83,7 @@ class Sampled:
             places = self._draw()
             rows = self._left[places]
             gains = self._objective.gains(rows)
-            tied = gains >= gains.max() - TIE * abs(gains.max())
+            tied = gains >= gains.max() - max(TIE * abs(gains.max()), self._noise)
             best = int(np.flatnonzero(tied)[rows[tied].argmin()])
             row, gain = int(rows[best]), float(gains[best])
             self._left[places[best]] = self._left[-1]
@@ -102,8 +111,9 @@ class Greedy:
     holds no row that is certain to be the best.
     """
 
-    def __init__(self, objective: Objective, rows: int) -> None:
+    def __init__(self, objective: Objective, rows: int, noise: float = 0.0) -> None:
         self.value = 0.0
+        self._noise = noise
         self.steps = 0
         self._objective = objective
         self._bounds = objective.gains(np.arange(rows)) if rows else np.empty(0)
@@ -144,7 +154,7 @@ class Greedy:
             bounds = self._bounds[self._front]
             fresh = self._seen[self._front] == self.steps
             known = float(bounds[fresh].max(initial=-np.inf))
-            least = known - TIE * abs(known) if known > -np.inf else known
+            least = known - max(TIE * abs(known), self._noise) if known > -np.inf else known
             stale = self._front[~fresh & (bounds >= least) & (bounds > -np.inf)]
             if not len(stale) and self._outside >= least:
                 self._refill(reach)

@@ -66,14 +66,15 @@ def _exact(queries: Table, which: Ints, rows: Table, k: int, itself: bool) -> tu
     size = max(16, min(_QUERIES, (1 << 26) // len(rows)))
     for start in range(0, len(which), size):
         asked = which[start : start + size]
-        squared = _distances(queries[asked], rows)
+        squared = distances(queries[asked], rows)
         if itself:
             squared[np.arange(len(asked)), asked] = np.inf
         found[0][start : start + size], found[1][start : start + size] = _smallest(squared, k)
     return found
 
 
-def _distances(queries: Vectors, rows: Table) -> Vectors:
+def distances(queries: Vectors, rows: Table) -> Vectors:
+    """Squared distances of some vectors to all rows, shape (queries, rows)."""
     squared = np.empty((len(queries), len(rows)), np.float32)
     norms = np.einsum("ij,ij->i", queries, queries)
     for part, block in rows.blocks():
@@ -107,7 +108,8 @@ def _approximate(queries: Table, rows: Table, k: int, itself: bool) -> tuple[Int
         ) from None
     cells = max(1, int(_CELLS * np.sqrt(len(rows))))
     index = faiss.IndexIVFFlat(faiss.IndexFlatL2(rows.dimensions), rows.dimensions, cells)
-    index.nprobe = _PROBED
+    # the cells looked at hold four times the rows asked for, at least
+    index.nprobe = min(cells, max(_PROBED, -(-4 * (k + itself) * cells // len(rows))))
     step = max(1, len(rows) // (40 * cells))
     index.train(rows[np.arange(0, len(rows), step)])
     for _, block in rows.blocks():

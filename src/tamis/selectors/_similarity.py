@@ -24,6 +24,9 @@ Kernel = Literal["cosine", "exp_distance"]
 KEPT = 1 << 29
 """Bytes of similarities that are kept."""
 
+NOISE = 1e-6
+"""How far rounding may put two equal sums of similarities apart."""
+
 _SIDE = 512
 
 

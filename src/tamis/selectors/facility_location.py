@@ -29,11 +29,14 @@ from tamis.errors import UserError
 from tamis.selectors._greedy import Objective, walk_of
 from tamis.selectors._neighbours import Search, nearest
 from tamis.selectors._rows import Table, drawn, named, told, usable
-from tamis.selectors._similarity import Cosines, Kernel
+from tamis.selectors._similarity import NOISE, Cosines, Kernel
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors
 
+Mode = Literal["automatic", "exact", "sparse"]
+
 EXACT = 1 << 15
+"""Rows up to which `automatic` compares all with all."""
 
 
 @selector(family="beyond", paper="arXiv:2402.00530")
@@ -42,7 +45,7 @@ def facility_location(
     budget: Budget,
     *,
     of: ColumnName = "embedding",
-    mode: Literal["automatic", "exact", "sparse"] = "automatic",
+    mode: Mode = "automatic",
     similarity: Kernel = "cosine",
     neighbours: int = 64,
     candidates: int = 0,
@@ -61,23 +64,26 @@ def facility_location(
         search: how neighbours are found; approximate needs the extra ann
         seed: decides the candidates, and the rows whose neighbours are checked
     """
-    if neighbours < 1 or candidates < 0:
-        raise UserError("facility_location needs neighbours >= 1 and candidates >= 0")
     rows, dropped = usable(pool, vectors=[of])
     table = Table(pool, of, rows, directions=True)
-    sparse = mode == "sparse" or (mode == "automatic" and len(rows) > EXACT)
-    if sparse and similarity != "cosine":
-        raise UserError("facility_location: sparse mode knows cosines only; set mode=exact")
-    info: dict[str, Any] = {"mode": "sparse" if sparse else "exact"}
-    objective: Objective
-    if sparse:
-        objective, found = neighbourhoods(table, neighbours, search, seed)
-        info |= found
-    else:
-        objective = Coverage(Cosines(table, similarity))
-    walk = walk_of(objective, len(rows), candidates, seed)
+    objective, info = objective_of(table, mode, similarity, neighbours, search, seed)
+    walk = walk_of(objective, len(rows), candidates, seed, NOISE)
     chosen = drawn(pool, budget, named(walk.picks(), rows), dropped, **info)
     return told(chosen, **walk.certificate(), coverage=walk.value / max(len(rows), 1))
+
+
+def objective_of(
+    table: Table, mode: Mode, similarity: Kernel, neighbours: int, search: Search, seed: int
+) -> tuple[Objective, dict[str, Any]]:
+    """The objective for a table of directions, and what is to be told of it."""
+    if neighbours < 1:
+        raise UserError(f"neighbours must be at least 1, got {neighbours}")
+    if mode == "exact" or (mode == "automatic" and len(table) <= EXACT):
+        return Coverage(Cosines(table, similarity)), {"mode": "exact"}
+    if similarity != "cosine":
+        raise UserError("sparse mode knows cosines only: set mode=exact or similarity=cosine")
+    objective, found = neighbourhoods(table, neighbours, search, seed)
+    return objective, {"mode": "sparse", **found}
 
 
 class Coverage:

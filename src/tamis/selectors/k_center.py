@@ -73,11 +73,9 @@ def k_center(
     picks = walk.picks([] if len(before) else starts.tolist(), wanted)
     with one_thread():  # the products with the front are too small to share
         chosen = drawn(pool, budget, named(picks, rows), dropped)
-    place = {int(row): at for at, row in enumerate(rows)}
     info: dict[str, Any] = {}
     if len(chosen) or len(before):
-        last = place[int(chosen.rows[-1])] if len(chosen) else None
-        info["radius"] = walk.radius(last)
+        info["radius"] = walk.radius()
         if info["radius"] == 0:
             info["stopped"] = "no further distinct points"
     return told(chosen, **info)

@@ -189,7 +189,7 @@ class Information:
         return np.bincount(owners, more, minlength=len(rows)).astype(np.float64)
 
     def _carried(self, rows: Ints) -> tuple[Ints, Ints, Floats]:
-        """What these rows carry, u: (place in `rows`, label, amount), each pair of row and label once."""
+        """What rows carry, u: (place in `rows`, label, amount), each pair of row and label once."""
         places, lengths = entries(self._starts, rows)
         owners = np.repeat(np.arange(len(rows)), lengths)
         ways, counts = entries(self._graph.starts, self._codes[places])

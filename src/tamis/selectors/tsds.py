@@ -38,7 +38,7 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors._neighbours import Neighbours, Search, _distances, nearest
+from tamis.selectors._neighbours import Neighbours, Search, distances, nearest
 from tamis.selectors._novelty import Part
 from tamis.selectors._rows import Table, drawn, slices, told, usable
 from tamis.selectors.gumbel_top_k import gumbel
@@ -167,7 +167,7 @@ def densities(table: Table, asked: Ints, among: Ints, norms: Floats, settings: S
     count = min(settings.kernel_neighbours, max(len(table) // 10, _LEAST))
     others, small = Part(table, among), (_SAME * norms).astype(np.float32)
     for part in slices(len(asked), len(among)) if settings.sigma else ():
-        squared = _distances(table[asked[part]], others)
+        squared = distances(table[asked[part]], others)
         squared[squared < small[asked[part], None] + small[among]] = 0
         kernel = np.maximum(1 - squared / settings.sigma**2, 0, out=squared)
         if kernel.shape[1] > count and ((kernel > 0).sum(axis=1) > count).any():
@@ -202,7 +202,7 @@ def by_distance(table: Table, queries: Table) -> list[int]:
     """All rows, those nearest to a target row first."""
     least = np.full(len(table), np.inf, np.float32)
     for part in slices(len(queries), len(table)):
-        np.minimum(least, _distances(queries[part], table).min(axis=0), out=least)
+        np.minimum(least, distances(queries[part], table).min(axis=0), out=least)
     rounded = np.round(least / max(float(_norms(table).max()), 1e-30), 6)
     return [int(row) for row in np.argsort(rounded, kind="stable")]
 

@@ -108,17 +108,16 @@ def test_without_faiss_the_approximate_search_says_what_to_install(monkeypatch):
 @pytest.mark.parametrize("itself", [True, False])
 def test_the_approximate_search_reports_the_recall_it_has(itself):
     pytest.importorskip("faiss")
-    centres = 4 * vectors_of(20)
-    vectors = centres[np.arange(800) % 20] + vectors_of(800, seed=1)
+    vectors = vectors_of(800, 24)  # no clusters, so that the recall is far from 1
     rows = table(vectors)
-    asked = vectors if itself else vectors_of(300, seed=2)
+    asked = vectors if itself else vectors_of(300, 24, seed=2)
     queries = rows if itself else table(asked)
     found = nearest(queries, rows, 10, search="approximate")
     order, squared = full_sort(asked, vectors, 10, itself)
     hits = [np.isin(true, got).mean() for true, got in zip(order, found.rows, strict=True)]
     assert found.info["search"] == "approximate" and found.info["checked"] == 256
     assert found.info["recall"] == pytest.approx(np.mean(hits), abs=0.05)
-    assert 0.5 < found.info["recall"] <= 1
+    assert 0.3 < found.info["recall"] < 0.9
     assert found.rows.shape == (len(asked), 10)
     right = found.rows == order
     assert found.squared[right] == pytest.approx(squared[right], rel=1e-3, abs=1e-4)
