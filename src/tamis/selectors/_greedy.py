@@ -7,7 +7,7 @@ are evaluated again (Minoux 1978): the most promising first, in batches that dou
 Gains that differ by less than a millionth, or by `noise`, are ties and go by position: rounding is
 of that size, and two rows that only stand for each other add the same.
 Certificate: for any set of k rows, f <= f(S) + the k largest gains that are left (Leskovec 2007),
-and never more than f(S) / (1 - (1 - 1/k)^k).
+and, where no quota refused a row, f <= f(S) / (1 - (1 - 1/k)^k).
 Oracle: the loop that evaluates every row in every step; brute force over all subsets.
 """
 
@@ -48,6 +48,15 @@ class Walk(Protocol):
     def picks(self) -> Picks:
         """(row, gain), one after the other."""
         ...
+
+    def _others(self) -> Picks:
+        """The rows that are left when none adds anything: in their order, not evaluated again."""
+        self._left = 0
+        for row in np.flatnonzero(self._bounds > -np.inf).tolist():
+            if (yield row, 0.0) is False:
+                self._refused = True
+            else:
+                self.steps += 1
 
     def certificate(self) -> dict[str, Any]:
         """The value reached, and what is known of the best."""
@@ -114,11 +123,13 @@ class Greedy:
     def __init__(self, objective: Objective, rows: int, noise: float = 0.0) -> None:
         self.value = 0.0
         self._noise = noise
+        self._refused = False
         self.steps = 0
         self._objective = objective
         self._bounds = objective.gains(np.arange(rows)) if rows else np.empty(0)
         self._seen = np.zeros(rows, np.int64)  # the step in which a row was evaluated last
         self._left = rows
+        self._passed: list[int] = []  # offered and not taken
         self._front = np.empty(0, np.int64)
         self._outside = np.inf  # the largest bound that is not in the front
 
@@ -126,22 +137,42 @@ class Greedy:
         """(row, gain), the largest gain first."""
         while self._left:
             row, gain = self._best()
+            if 0 <= gain <= self._noise:
+                yield from self._others()
+                return
             self._drop(row)
+            self._passed.append(row)
             if (yield row, gain) is False:
+                self._refused = True
                 continue
+            self._passed.pop()
             self._objective.add(row)
             self.value += gain
             self.steps += 1
 
+    def _others(self) -> Picks:
+        """The rows that are left when none adds anything: in their order, not evaluated again."""
+        self._left = 0
+        for row in np.flatnonzero(self._bounds > -np.inf).tolist():
+            if (yield row, 0.0) is False:
+                self._refused = True
+            else:
+                self.steps += 1
+
     def certificate(self) -> dict[str, Any]:
         """The value reached, and what the best set of as many rows can have at most."""
-        most = self.value / (1 - (1 - 1 / self.steps) ** self.steps) if self.steps else 0.0
+        most = np.inf if self.steps else 0.0
+        if self.steps and not self._refused:  # a walk within quotas may be farther from the best
+            most = self.value / (1 - (1 - 1 / self.steps) ** self.steps)
         largest: list[float] = []
         while self._left and len(largest) < self.steps:
             row, gain = self._best()
             self._drop(row)
             largest.append(gain)
-        return {"value": self.value, "optimum_at_most": min(most, self.value + sum(largest))}
+        if self._passed:  # refused, or drawn after the budget was spent: a better set may hold them
+            largest += self._objective.gains(np.array(self._passed)).tolist()
+        left = sum(sorted(largest, reverse=True)[: self.steps])
+        return {"value": self.value, "optimum_at_most": min(most, self.value + left)}
 
     def _drop(self, row: int) -> None:
         self._bounds[row] = -np.inf

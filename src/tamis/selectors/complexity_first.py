@@ -33,7 +33,7 @@ from tamis.types import ColumnName, Ints, Pool, Selection
 
 @dataclass(slots=True)
 class Walk:
-    """Passes begun so far, and whether all rows are used up."""
+    """The pass that the last row was offered in, and whether all rows are used up."""
 
     passes: int = 0
     ended: bool = False
@@ -82,21 +82,23 @@ def passes(starts: Ints, codes: Ints, walk: Walk) -> Picks:
             heads[stuck] += 1
         return tags[heads[tags] < ends[tags]]
 
-    tags = left(np.flatnonzero(counts))
+    tags, number = left(np.flatnonzero(counts)), 0
     while len(tags):
-        walk.passes += 1
+        number += 1
         ahead = np.unique(holders[heads[tags]]).tolist()
         while ahead:
             row = heapq.heappop(ahead)
             if gone[row]:
                 continue
             own = codes[starts[row] : starts[row + 1]]
-            new = own[covered[own] < walk.passes]
+            new = own[covered[own] < number]
             gone[row] = True
-            if (yield row, float(len(new))) is False:
+            taken = yield row, float(len(new))
+            walk.passes = number
+            if taken is False:
                 for other in holders[heads[left(new)]].tolist():  # next in line for its tags
                     heapq.heappush(ahead, other)
                 continue
-            covered[own] = walk.passes
+            covered[own] = number
         tags = left(tags)
     walk.ended = True

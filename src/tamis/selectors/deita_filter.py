@@ -99,17 +99,18 @@ class Filter:
             similar = self._similar_inside(rows, vectors)
             conflicts = np.asarray(similar.any(axis=1))
             free = np.ones(len(rows), bool)
-            taken: list[int] = []
+            chosen: list[int] = []
             for at, row in enumerate(rows.tolist()):
                 if not free[at]:
                     continue
+                taken = yield row, float(self._scores[row])
                 self._offered.append(row)
-                if (yield row, float(self._scores[row])) is False:
+                if taken is False:
                     continue
-                taken.append(at)
+                chosen.append(at)
                 if conflicts[at]:
                     free &= ~similar[at]
-            self._choose(rows[taken], vectors[taken])
+            self._choose(rows[chosen], vectors[chosen])
             start, size = start + size, min(2 * size, BLOCK)
         self.ended = True
 

@@ -76,7 +76,6 @@ class Volume:
         self._inverse: Floats = np.eye(table.dimensions)
         self._left = np.ones(len(table), bool)
         self._picked: list[int] = []
-        self._last: int | None = None  # offered, and not known to be picked
         self._refused = False
         self._rest = np.zeros(len(table))  # r
         for part, block in table.blocks():
@@ -90,7 +89,6 @@ class Volume:
             vector = self._vector(row)
             remains = max(float(vector @ self._inverse @ vector), 0.0)
             self._left[row] = False
-            self._last = row
             if (yield row, float(np.log1p(self._scale * remains))) is False:
                 self._refused = True
                 continue
@@ -98,8 +96,6 @@ class Volume:
 
     def certificate(self, gains: Floats) -> dict[str, Any]:
         """The value reached by picks with these gains, and what as many rows can have at most."""
-        if len(gains) > len(self._picked) and self._last is not None:
-            self._add(self._last)  # nobody asked for a row after it
         value, count = float(gains.sum()), len(gains)
         left = np.delete(self._rest, self._picked)
         largest = np.partition(left, -count)[-count:] if count < len(left) else left

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -97,6 +98,13 @@ def test_the_certificate_counts_refused_rows():
     assert chosen.rows.tolist() == [0, 5, 6, 7]
     free = log_det(rows, Budget(count=4))
     assert chosen.info["optimum_at_most"] >= free.info["value"] > chosen.info["value"]
+
+
+def test_a_row_that_costs_too_much_is_left_for_the_certificate():
+    rows = replace(pool(3, embedding=np.eye(3)), costs=np.array([1, 9, 9]))
+    chosen = log_det(rows, Budget(tokens=5))
+    assert chosen.rows.tolist() == [0]
+    assert chosen.info == pytest.approx({"value": np.log(2), "optimum_at_most": np.log(2)})
 
 
 def test_a_refused_row_was_not_picked():

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -64,17 +65,31 @@ def test_similarities_that_are_not_kept_give_the_same(monkeypatch):
     assert saturated_coverage(rows, Budget(count=10)).rows.tolist() == kept.rows.tolist()
 
 
-@pytest.mark.parametrize("seed", range(5))
-@pytest.mark.parametrize("count", [1, 3, 4])
-def test_greedy_reaches_its_bound_and_the_certificate_holds(seed, count):
-    vectors = vectors_of(10, 3, seed)
+@pytest.mark.parametrize("seed", [0, 1, 2, 52, 147])
+@pytest.mark.parametrize(("rows", "count"), [(5, 3), (10, 1), (10, 4)])
+def test_greedy_reaches_its_bound_and_the_certificate_holds(seed, rows, count):
+    vectors = vectors_of(rows, 3, seed)
     similar = cosines(vectors)
-    best = max(value_of(similar, c, 0.3) for c in combinations(range(10), count))
-    chosen = saturated_coverage(pool(10, embedding=vectors), Budget(count=count), saturation=0.3)
-    reached = value_of(similar, chosen.rows, 0.3)
+    best = max(value_of(similar, c, 0.5) for c in combinations(range(rows), count))
+    chosen = saturated_coverage(pool(rows, embedding=vectors), Budget(count=count), saturation=0.5)
+    reached = value_of(similar, chosen.rows, 0.5)
     assert chosen.info["value"] == pytest.approx(reached, rel=1e-5)
     assert reached >= (1 - 1 / np.e) * best - 1e-5
     assert chosen.info["optimum_at_most"] >= best - 1e-5
+
+
+def test_the_certificate_counts_rows_that_could_not_be_had():
+    vectors = np.eye(6, dtype=np.float32)[[0, 0, 1, 2, 3, 4]]
+    rows = pool(6, embedding=vectors, label=["a", "a", "a", "a", "b", "b"])
+    chosen = saturated_coverage(rows, Budget(count=3).within(["label=a:..1"]), saturation=1.0)
+    assert chosen.rows.tolist() == [0, 4, 5]
+    best = value_of(cosines(vectors), [0, 1, 2], 1.0)
+    assert chosen.info["value"] == pytest.approx(4) and best == 5
+    assert chosen.info["optimum_at_most"] >= best - 1e-5
+    dear = replace(rows, costs=np.array([1, 9, 9, 9, 9, 9]))
+    assert saturated_coverage(dear, Budget(tokens=5), saturation=1.0).info == pytest.approx(
+        {"value": 2, "optimum_at_most": 2}
+    )
 
 
 def test_a_refused_row_was_not_picked():
