@@ -178,7 +178,7 @@ def select(
     scores = [scores] if isinstance(scores, str) else list(scores)
     written = parse(method)
     reference = Reference(written.method, {**written.params, **(params or {})})
-    check(reference, run)
+    check(reference, run, limit)
     folder = run_folder.open_folder(out) if out else None
     dataset = read(data)
     started = time.perf_counter()  # the command reads before: reading would count as nothing
@@ -200,13 +200,14 @@ def select(
     return Picked(dataset, selection, pool, manifest, files)
 
 
-def check(reference: Reference, run: Run) -> Spec:
-    """Finds the method and checks its parameters before anything is read or loaded."""
+def check(reference: Reference, run: Run, budget: Budget | None = None) -> Spec:
+    """Finds the method and checks its parameters and quotas before anything is read or loaded."""
     from tamis.run.plan import columns_of, resolve
 
     spec = find(reference.method, kinds=PICKERS, allow_code=run.allow_code)
     params = resolve(spec, reference)
-    for column in columns_of(spec, params):
+    quotas = [quota.column for quota in budget.quotas] if budget else []
+    for column in columns_of(spec, params) + quotas:
         inner = find(parse(column).method, kinds=("score",), allow_code=run.allow_code)
         resolve(inner, parse(column))
     if spec.targets and run.target is None:

@@ -278,7 +278,12 @@ def test_methods_lists_what_a_program_needs(tamis):
     families = {"indicators", "trainable-llm", "powerful-llm", "small-model", "baseline", "beyond"}
     for method in listed:
         assert {"name", "family", "stage", "needs", "paper"} <= set(method)
-        assert method["family"] in families and method["stage"] in ("score", "select", "recipe")
+        assert method["family"] in families and method["stage"] in (
+            "score",
+            "select",
+            "measure",
+            "recipe",
+        )
     card = tamis("methods", "mtld")
     assert "--threshold" in card and "Oracle" in card
 
@@ -343,3 +348,19 @@ def test_a_scorer_in_a_file_of_ones_own(tamis, sample):
     assert "--allow-code" in tamis("select", "--config", "own/run.toml", "--out", "no", code=2)
     tamis("select", "--config", "own/run.toml", "--allow-code", "--out", "again")
     assert lines(tamis.folder / "again/subset.jsonl") == lines(tamis.folder / "own/subset.jsonl")
+
+
+def test_quotas_hold_are_shown_and_run_again(tamis, sample):
+    asked = ["--quota", "script=Han:25%..", "--quota", "script=Latin:..30"]
+    args = ["select", sample, "--method", "random", "--budget", "80", *asked]
+    shown = tamis(*args, "--out", "one")
+    assert "script=Han" in shown and "script=Latin" in shown
+    manifest = json.loads((tamis.folder / "one/manifest.json").read_text())
+    groups = manifest["info"]["quotas"]
+    assert groups["script=Han"]["has"] >= 20 and groups["script=Latin"]["has"] <= 30
+    assert manifest["quotas"] == ["script=Han:25%..", "script=Latin:..30"]
+    tamis("select", "--config", "one/run.toml", "--out", "two")
+    assert lines(tamis.folder / "one/subset.jsonl") == lines(tamis.folder / "two/subset.jsonl")
+    error = tamis(*args[:-4], "--quota", "script=Hun:1..", "--out", "three", code=2)
+    assert "no row has it" in error and "Han" in error
+    assert "no method 'scrip'" in tamis(*args[:-4], "--quota", "scrip=a:1..", code=2)

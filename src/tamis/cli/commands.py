@@ -149,6 +149,8 @@ def _why(problems: Mapping[str, int]) -> str:
 
 def select(given: Given) -> None:
     """Select a subset under a budget and write it, byte for byte, in the form it was read."""
+    from tamis.budget import Budget
+
     files, params = flags.split_files(given["files"] or [])
     arguments = flags.values_of(api.select, given)
     arguments["params"] = {**arguments.get("params", {}), **_unqualified(params)}
@@ -158,7 +160,8 @@ def select(given: Given) -> None:
         written = parse(arguments["method"])
         reference = Reference(written.method, {**written.params, **arguments["params"]})
         run.begin(api.read(given["target"]) if given["target"] else None)
-        spec = api.check(reference, run)  # a wrong flag is told before a large file is read
+        limit = Budget.parse(arguments["budget"]).within(arguments.get("quota", ()))
+        spec = api.check(reference, run, limit)  # a wrong flag is told before a large file is read
         data = _read(files, given, run)
         if given["dry_run"]:
             return _plan(run, data, _columns(spec, reference), given)
@@ -173,6 +176,7 @@ def select(given: Given) -> None:
 def _outcome(picked: api.Picked) -> None:
     """The funnel, the first picks, and where everything is."""
     show.funnel(picked.manifest)
+    show.quotas(picked.manifest["info"].get("quotas", {}), picked.manifest["quotas"])
     first = picked.subset.table.slice(0, 5)
     rows = []
     for rank, messages in enumerate(first["messages"].to_pylist(), 1):

@@ -76,3 +76,15 @@ def funnel(manifest: Mapping[str, Any]) -> None:
     rows += [("  not reached by the budget", manifest["selected"] - left)]
     rows.append(("selected", manifest["selected"]))
     table(f"{manifest['method']}, budget {manifest['budget']}", ("", "rows"), rows, right=(1,))
+
+
+def quotas(groups: Mapping[str, Mapping[str, Any]], asked: Sequence[str]) -> None:
+    """What each group with a quota got, and a word on those that got too little."""
+    if not groups:
+        return
+    rows = [(name, g["has"], g["least"], g["most"]) for name, g in groups.items()]
+    title = "quotas " + ", ".join(asked)
+    table(title, ("group", "has", "at least", "at most"), rows, right=(1, 2, 3))
+    short = [name for name, g in groups.items() if not g["met"]]
+    if short:
+        say(f"not met: {', '.join(short)}; other quotas or the method left too few rows for them")

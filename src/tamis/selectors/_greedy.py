@@ -49,15 +49,6 @@ class Walk(Protocol):
         """(row, gain), one after the other."""
         ...
 
-    def _others(self) -> Picks:
-        """The rows that are left when none adds anything: in their order, not evaluated again."""
-        self._left = 0
-        for row in np.flatnonzero(self._bounds > -np.inf).tolist():
-            if (yield row, 0.0) is False:
-                self._refused = True
-            else:
-                self.steps += 1
-
     def certificate(self) -> dict[str, Any]:
         """The value reached, and what is known of the best."""
         ...

@@ -122,17 +122,18 @@ def _front(table: Table, left: Mask, weights: Floats, most: int) -> Iterator[tup
         if number == 1:
             front, outside = _top(gains)
         if number < 2:
-            vectors = table[front].astype(np.float64)
-        values = vectors @ weights
-        values[gains[front] == -np.inf] = -np.inf
-        best = float(values.max(initial=-np.inf))
+            vectors = table[front]
+            values = vectors.astype(np.float64) @ weights
+            values[gains[front] == -np.inf] = -np.inf
+        best = float(values.max())
         moved = float(np.linalg.norm(weights - before))
         if number and best - TIE * scale <= outside + moved:
             return
         at = int((values >= best - _SAME * scale).argmax())
         yield int(front[at]), float(values[at])
-        gains[front[at]] = -np.inf
+        gains[front[at]] = values[at] = -np.inf
         weights -= 2 * vectors[at]
+        values -= 2 * (vectors @ vectors[at])
 
 
 def _top(gains: Floats) -> tuple[Ints, float]:

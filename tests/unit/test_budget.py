@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tamis.budget import Budget, Quota
+from tamis.errors import UserError
+from tamis.testing import dataset
+from tamis.types import Pool, Selection
+
+
+def a_pool(labels, costs=None, **columns):
+    rows = [{"messages": [{"role": "assistant", "content": str(n)}]} for n in range(len(labels))]
+    made = Pool.of(dataset(rows), label=list(labels), **columns)
+    return Pool(made.data, made.columns, made.rows, costs)
+
+
+def take(labels, budget, *quotas, costs=None, **columns):
+    pool = a_pool(labels, costs, **columns)
+    picks = ((n, 0.0) for n in range(len(labels)))
+    return Selection.take(pool, budget.within(quotas), picks)
+
+
+@pytest.mark.parametrize(
+    ("text", "quota"),
+    [
+        ("source=alpaca:100..500", Quota("source", "alpaca", 100, 500)),
+        ("script=Han:20%..", Quota("script", "Han", 0.2, None, (True, False))),
+        ("s=*:..40%", Quota("s", "*", 0, 0.4, (False, True))),
+        ("s=a:30%", Quota("s", "a", 0.3, 0.3, (True, True))),
+        (
+            "band(of=length,edges=[5,9])=5-9:7",
+            Quota("band(edges=[5,9],of=length)", "5-9", 7, 7, (False, False)),
+        ),
+        ("s=a:b=c:1..2", Quota("s", "a:b=c", 1, 2)),
+    ],
+)
+def test_quotas_are_read_and_written_alike(text, quota):
+    assert Quota.parse(text) == quota
+    assert Quota.parse(str(quota)) == quota
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "a=b", "a=b:", "a=b:..", "=b:1", "a=:1", "a=b:x..", "a=b:1.5", "a=b:..120%"]
+)
+def test_a_quota_that_says_nothing_is_refused(text):
+    with pytest.raises(UserError, match="quota"):
+        Quota.parse(text)
+    with pytest.raises(UserError, match="least is above the most"):
+        Quota.parse("a=b:5..4")
+
+
+def test_most_and_least_by_hand():
+    assert take("aaaabbbb", Budget(count=4), "label=a:..1").rows.tolist() == [0, 4, 5, 6]
+    assert take("aaaabbbb", Budget(count=4), "label=b:3..").rows.tolist() == [0, 4, 5, 6]
+    assert take("aaaabbbb", Budget(count=4), "label=*:..50%").rows.tolist() == [0, 1, 4, 5]
+    found = take("aaabbc", Budget(count=4), "label=*:1..", "label=a:..1")
+    assert found.rows.tolist() == [0, 3, 4, 5]
+    assert found.info["quotas"]["label=a"] == {"has": 1, "least": 0, "most": 1, "met": True}
+    assert found.info["quotas"]["label=c"] == {"has": 1, "least": 1, "most": 4, "met": True}
+
+
+def test_tokens_are_shared_out_in_tokens():
+    costs = np.array([5, 5, 5, 3, 3, 3])
+    found = take("aaabbb", Budget(tokens=14), "label=b:6..", costs=costs)
+    assert found.rows.tolist() == [0, 3, 4, 5]
+    found = take("aaabbb", Budget(tokens=13), "label=b:6..", costs=costs)
+    assert found.rows.tolist() == [0, 3, 4]
+
+
+def test_what_cannot_be_met_is_told_before_anything_is_picked():
+    for quota, words in {
+        "label=b:5..": "only 4 can be had",
+        "label=x:1..": "no row has it",
+        "label=*:3..": "ask for 6 together",
+    }.items():
+        with pytest.raises(UserError, match=words):
+            take("aaaabbbb", Budget(count=4 if "*" not in quota else 5), quota)
+    with pytest.raises(UserError, match="two quotas for label=a"):
+        Budget(count=1).within(["label=a:1", "label=a:..2"])
+
+
+def test_quotas_that_work_against_each_other_end_with_what_was_met():
+    other = ["x", "x", "y", "y"]
+    found = take("aabb", Budget(count=2), "label=a:2", "other=y:2", other=other)
+    short = {name for name, group in found.info["quotas"].items() if not group["met"]}
+    assert len(found) < 2 or short
+
+
+def test_a_row_without_a_label_belongs_to_no_group():
+    found = take(["a", None, "a", None], Budget(count=3), "label=a:..1")
+    assert found.rows.tolist() == [0, 1, 3]
+
+
+@given(
+    labels=st.lists(st.sampled_from("abc"), min_size=1, max_size=40),
+    others=st.lists(st.sampled_from("xy"), min_size=40, max_size=40),
+    count=st.integers(1, 30),
+    most=st.integers(1, 10),
+    least=st.integers(0, 5),
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_the_quotas_they_hold(labels, others, count, most, least):
+    quotas = [f"label=a:..{most}", f"label=b:{least}..", "other=x:..60%"]
+    try:
+        found = take(labels, Budget(count=count), *quotas, other=others[: len(labels)])
+    except UserError as error:
+        assert "ask for less" in str(error) or "no row has it" in str(error)
+        return
+    picked = [labels[row] for row in found.rows.tolist()]
+    beside = [others[row] for row in found.rows.tolist()]
+    assert len(picked) <= count and picked.count("a") <= most
+    assert beside.count("x") <= int(0.6 * count + 1e-9)
+    if "x" not in others[: len(labels)]:
+        assert picked.count("b") >= min(least, count)
