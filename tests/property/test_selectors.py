@@ -135,11 +135,12 @@ def test_a_row_without_values_is_never_picked(spec, pool, holes):
     vectors = np.where(gone[:, None], np.nan, pool.vectors("embedding"))
     labels = [None if hole else v for v, hole in zip(pool.labels("label"), gone, strict=True)]
     holed = Pool.of(pool.data, score=score, embedding=vectors, label=Column.strings(labels))
-    columns = {**holed.columns, "tags": pool.columns["tags"]}
+    columns = {**holed.columns, "tags": Column.tags(pool.labels("tags"), missing=gone)}
     holed = Pool(pool.data, columns, pool.rows, pool.costs)
     chosen = choose(spec, holed, Budget(count=len(pool)))
     assert not gone[chosen.rows].any()
-    assert all(gone[rows].all() for rows in chosen.dropped.values())
+    missing = [rows for why, rows in chosen.dropped.items() if why.startswith("no value")]
+    assert all(gone[rows].all() for rows in missing)
 
 
 @every_selector
@@ -156,3 +157,66 @@ def test_equal_rows_come_in_the_order_of_their_ids_or_by_the_seed(spec):
     seeded = "seed" in spec.params
     assert chosen.rows.tolist() == sorted(chosen.rows.tolist()) or seeded
     assert len(set(chosen.rows.tolist())) == len(chosen)
+
+
+def plain(count, embedding, **columns):
+    """A pool of rows that differ in nothing but their vectors and their scores."""
+    usual = {
+        "score": np.arange(count, dtype=float),
+        "label": ["a" if n % 3 else "b" for n in range(count)],
+        "tags": [[f"t{n % 4}"] for n in range(count)],
+    }
+    ids, answers = [f"{n:02d}" for n in range(count)], ["a" * (n + 1) for n in range(count)]
+    return make(ids, answers, {"embedding": embedding, **usual, **columns}, [1] * count)
+
+
+HARD = {
+    "all zero": np.zeros((8, 3)),
+    "all identical": np.full((8, 3), 0.5),
+    "one row": np.ones((1, 3)),
+    "one zero row": np.zeros((1, 3)),
+    "two opposite rows": np.array([[1.0, 0, 0], [-1, 0, 0]]),
+    "some not finite": np.array([[np.nan, 0, 0], [np.inf, 0, 1], [1, 2, 3], [0, 0, 1]]),
+    "nothing finite": np.full((3, 3), np.nan),
+    "huge": np.array([[1e18, 0, 0], [0, 1e18, 0], [0, 0, 1e18], [1, 1, 1]]),
+    "tiny": np.array([[1e-18, 0, 0], [0, 1e-18, 0], [0, 0, 1e-18], [1, 1, 1]]),
+}
+
+
+@every_selector
+@pytest.mark.parametrize("kind", HARD)
+def test_hard_vectors_have_an_outcome(spec, kind):
+    vectors = HARD[kind].astype(np.float32)
+    pool = plain(len(vectors), vectors)
+    for count in (1, len(vectors), 10 * len(vectors)):
+        chosen = choose(spec, pool, Budget(count=count))
+        assert len(set(chosen.rows.tolist())) == len(chosen) <= min(count, len(pool))
+        assert np.isfinite(chosen.gains).all()
+        if any(param.is_column for param in spec.params.values()) and "embedding" in str(
+            [param.default for param in spec.params.values()]
+        ):
+            finite = np.isfinite(vectors).all(axis=1)
+            assert finite[chosen.rows].all()
+
+
+@every_selector
+@given(pool=pools(), most=st.integers(0, 4), least=st.integers(0, 3), count=st.integers(1, 20))
+@quick
+def test_quotas_hold_for_every_selector(spec, pool, most, least, count):
+    try:
+        budget = Budget(count=count).within([f"label=l0:..{most}", f"label=l1:{least}.."])
+        chosen = choose(spec, pool, budget)
+    except UserError as error:
+        assert "quota" in str(error) or "no row has it" in str(error)
+        return
+    labels = pool.labels("label")
+    picked = [labels[row] for row in chosen.rows.tolist()]
+    assert picked.count("l0") <= most and len(picked) <= count
+    has = chosen.info["quotas"].get("label=l1", {"has": 0, "met": True})
+    assert has["has"] == picked.count("l1") and (has["has"] >= least or not has["met"])
+
+
+def test_a_budget_of_nothing_is_refused():
+    for nothing in (0, "0", "0%", "0tok"):
+        with pytest.raises(UserError, match="more than 0 rows"):
+            Budget.parse(nothing)

@@ -40,23 +40,22 @@ Oracle: brute force over one block; (1 - 1/e) of the best subset; gains never ri
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Generator
 
 import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._kmeans import Clusters, automatic, k_means
-from tamis.selectors._rows import one_thread, shares, unit, usable
+from tamis.selectors._rows import Picks, drawn, one_thread, shares, told, unit, usable
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Mask, Pool, Selection, Vectors
 
 PROXIES = 256
 _NOTHING = 1e-5  # a sum of float32 rounding errors, not a gain
 
-Pick = tuple[float, int, float]
-"""Minus the value, the row, and what it adds to the coverage."""
+Block = Generator[tuple[float, int, float], bool | None, None]
+"""Minus the value, the row, and what it adds to the coverage; `yield` gives False if refused."""
 
 
 @selector(family="baseline")
@@ -89,18 +88,35 @@ def cover(
     found = k_means(vectors, clusters or automatic(len(rows)), seed=seed)
     added = np.zeros(len(pool))
 
-    def picks() -> Iterator[tuple[int, float]]:
-        for value, row, gain in heapq.merge(*blocks(vectors, weight, found, seed)):
+    def picks() -> Picks:
+        merged, taken = merge(blocks(vectors, weight, found, seed)), None
+        while True:
+            try:
+                value, row, gain = merged.send(taken)
+            except StopIteration:
+                return
             added[rows[row]] = gain / len(rows)
-            yield int(rows[row]), -value / len(rows)
+            taken = yield int(rows[row]), -value / len(rows)
 
     with one_thread():  # the products of a block are too small to share: 3 times the time on two
-        chosen = Selection.take(pool, budget, picks())
-    info = {"clusters": len(found.centres), "coverage": float(added[chosen.rows].sum())}
-    return replace(chosen, info=info, dropped=dropped)
+        chosen = drawn(pool, budget, picks(), dropped, clusters=len(found.centres))
+    return told(chosen, coverage=float(added[chosen.rows].sum()))
 
 
-def blocks(vectors: Vectors, weight: Floats, found: Clusters, seed: int) -> list[Iterator[Pick]]:
+def merge(sources: list[Block]) -> Block:
+    """The picks of all blocks by falling value; a block hears whether its pick was taken."""
+    heap = [(next(source), at) for at, source in enumerate(sources)]
+    heapq.heapify(heap)
+    while heap:
+        pick, at = heap[0]
+        taken = yield pick
+        try:
+            heapq.heapreplace(heap, (sources[at].send(taken), at))
+        except StopIteration:
+            heapq.heappop(heap)
+
+
+def blocks(vectors: Vectors, weight: Floats, found: Clusters, seed: int) -> list[Block]:
     """The picks of each block, in its own order."""
     grouped = np.argsort(found.labels, kind="stable")
     parts = np.split(grouped, np.cumsum(found.sizes)[:-1]) if len(grouped) else []
@@ -112,8 +128,11 @@ def blocks(vectors: Vectors, weight: Floats, found: Clusters, seed: int) -> list
 
 def block_picks(
     members: Ints, vectors: Vectors, weight: Floats, generator: np.random.Generator
-) -> Iterator[Pick]:
-    """Greedy picks of one block, computed a few at a time so that no block stays in memory."""
+) -> Block:
+    """Greedy picks of one block, planned a few at a time so that no block stays in memory.
+
+    A row that was refused covers nothing: what was planned after it is planned again.
+    """
     proxies = np.arange(len(members))
     if len(members) > PROXIES:
         proxies = np.sort(generator.choice(len(members), PROXIES, replace=False))
@@ -122,18 +141,25 @@ def block_picks(
     left = np.ones(len(members), bool)
     worth = weight[members] * stands_for
     steps, limit = 8, np.inf
+    taken: list[int] = []
     while left.any():
         near = vectors[members] @ vectors[members[proxies]].T
-        for value, at, gain in _greedy(near, worth, covered, left, steps):
+        for at in taken:
+            np.maximum(covered, near[at], out=covered)
+        taken = []
+        for value, at, gain in _greedy(near, worth, covered.copy(), left.copy(), steps):
+            left[at] = False
             limit = min(limit, value)  # rounding must not let a value rise
-            yield -limit, int(members[at]), gain * stands_for
+            if (yield -limit, int(members[at]), gain * stands_for) is False:
+                break
+            taken.append(at)
         steps *= 2
 
 
 def _greedy(
     near: Vectors, worth: Floats, covered: Vectors, left: Mask, steps: int
 ) -> list[tuple[float, int, float]]:
-    """(value, member, gain) of the next picks; `covered` and `left` are brought up to date."""
+    """(value, member, gain) of the next picks, if all are taken."""
     found: list[tuple[float, int, float]] = []
     for _ in range(min(steps, int(left.sum()))):
         gains = np.maximum(near - covered, 0).sum(axis=1, dtype=np.float32).astype(np.float64)

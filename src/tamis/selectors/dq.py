@@ -39,7 +39,7 @@ from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Mask, Pool, Selection
 
-FRONT = 1024
+FRONT = 2048
 """Rows whose gains are kept up to date."""
 
 _SAME = 1e-7  # of the length of w: what float32 directions leave between equal gains

@@ -14,14 +14,13 @@ Oracle: the two-sample statistic by hand; a reference drawn from the pool is mat
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pyarrow.compute as pc
 
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._quota import quota_order
+from tamis.selectors._rows import told
 from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import Dataset, Floats, Ints, Part, Pool, Selection, order_by
@@ -55,7 +54,7 @@ def length_matched_random(
         "distance": distance(lengths[chosen.rows], wanted),
         "also_in_reference": sum(i in known for i in pool.ids[chosen.rows].tolist()),
     }
-    return replace(chosen, info=info)
+    return told(chosen, **info)
 
 
 def _lengths(data: Dataset, of: Part) -> Ints:

@@ -14,14 +14,13 @@ Oracle: the divisor table by hand; one seat at a time in a loop; methods.md S3.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._quota import Allocation, quota_order, weights_of
-from tamis.selectors._rows import drawn, usable
+from tamis.selectors._rows import drawn, told, usable
 from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Pool, Selection, order_by
@@ -64,4 +63,4 @@ def stratified(
     picks = zip(rows[order].tolist(), scores[order].tolist(), strict=True)
     chosen = drawn(pool, budget, picks, dropped)
     counts = Counter(str(values[row]) for row in chosen.rows)
-    return replace(chosen, info={"strata": {str(name): counts[str(name)] for name in strata}})
+    return told(chosen, strata={str(name): counts[str(name)] for name in strata})
