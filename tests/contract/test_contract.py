@@ -5,7 +5,11 @@ import pytest
 from tamis.registry import FOLDERS, names
 from tamis.testing import checks
 
-SETTINGS = {"threshold": "threshold(at_least=20)"}  # refuses to run without a bound
+SETTINGS = {
+    "threshold": "threshold(at_least=20)",  # refuses to run without a bound
+    "complexity_first": "complexity_first(tags=script)",
+    "mig": "mig(tags=script,by=length)",
+}
 NAMES = [SETTINGS.get(name, name) for kind in FOLDERS for name in names(kind)]
 
 

@@ -18,7 +18,11 @@ from tamis.run.plan import columns_of, resolve
 from tamis.testing import a_run, arguments, dataset
 
 PAGE = Path(__file__).with_name("values.json")
-SETTINGS = {"threshold": {"at_least": 20}}
+SETTINGS = {
+    "threshold": {"at_least": 20},
+    "complexity_first": {"tags": "script"},
+    "mig": {"tags": "script"},
+}
 
 
 def rounded(value):
