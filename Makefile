@@ -12,14 +12,14 @@ $(VENV)/.core: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.core
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,oracle,loaders]'
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,oracle,loaders,ann,fast]'
 	touch $@
 
 demo: $(VENV)/.core
 	$(BIN)/tamis demo
 
 test: $(VENV)/.dev lint
-	$(BIN)/python -m pytest
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

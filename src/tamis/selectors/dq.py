@@ -34,12 +34,12 @@ import numpy as np
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._greedy import TIE
-from tamis.selectors._rows import Table, drawn, usable
+from tamis.selectors._rows import Table, all_threads, drawn, one_thread, usable
 from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Mask, Pool, Selection
 
-FRONT = 2048
+FRONT = 1024
 """Rows whose gains are kept up to date."""
 
 _SAME = 1e-7  # of the length of w: what float32 directions leave between equal gains
@@ -66,7 +66,8 @@ def dq(
     rows, dropped = usable(pool, vectors=[of])
     table = Table(pool, of, rows, directions=True)
     sizes = bin_sizes(len(rows), bins)
-    found = list(cut(table, sizes))
+    with one_thread():  # the products of a front are too small to share
+        found = list(cut(table, sizes))
     binned = np.array([row for row, _ in found], np.int64)
     gains = np.array([gain for _, gain in found])
     keys = uniform(pool.ids[rows[binned]].tolist(), seed)
@@ -113,8 +114,9 @@ def _front(table: Table, left: Mask, weights: Floats, most: int) -> Iterator[tup
     """
     before = weights.copy()
     gains = np.full(len(table), -np.inf)
-    for part, block in table.blocks():
-        gains[part] = block @ weights.astype(np.float32)
+    with all_threads():
+        for part, block in table.blocks():
+            gains[part] = block @ weights.astype(np.float32)
     gains[~left] = -np.inf
     scale = 1 + float(np.linalg.norm(weights))
     front, outside = np.flatnonzero(gains >= gains.max() - TIE * scale)[:FRONT], np.inf
@@ -122,18 +124,17 @@ def _front(table: Table, left: Mask, weights: Floats, most: int) -> Iterator[tup
         if number == 1:
             front, outside = _top(gains)
         if number < 2:
-            vectors = table[front]
-            values = vectors.astype(np.float64) @ weights
-            values[gains[front] == -np.inf] = -np.inf
+            vectors = table[front].astype(np.float64)
+        values = vectors @ weights
+        values[gains[front] == -np.inf] = -np.inf
         best = float(values.max())
         moved = float(np.linalg.norm(weights - before))
         if number and best - TIE * scale <= outside + moved:
             return
         at = int((values >= best - _SAME * scale).argmax())
         yield int(front[at]), float(values[at])
-        gains[front[at]] = values[at] = -np.inf
+        gains[front[at]] = -np.inf
         weights -= 2 * vectors[at]
-        values -= 2 * (vectors @ vectors[at])
 
 
 def _top(gains: Floats) -> tuple[Ints, float]:
