@@ -10,7 +10,7 @@ one process, medians of several runs, picks compared. apricot-select and submodl
 growth: seconds and peak memory of a process that opens a memory-mapped float16 file of 384
 dimensions and picks 1 % of its rows. The vectors are the embeddings of the data's rows, repeated
 with noise as near copies, since a million real rows do not lie about.
-compare: the set measures of 5 % of the data by each selector, and seconds; the score is the words of
+compare: the set measures of 5 % of the data by each selector, and seconds; the score is words of
 the answer.
 """
 

@@ -19,8 +19,8 @@ it was binned.
 The sums are products with one vector w = sum of V - 2 * sum of S, and no similarity is stored. As w
 moves by a known length with each pick, only rows whose product was near the top are computed
 again, until another one could have overtaken them: the same picks.
-Cost: the whole pool is binned whatever the budget, and a row for each pick; n^2 d operations
-where nothing can be skipped. MEASURED.
+Cost: the whole pool is binned whatever the budget, a row at a time: n^2 d operations where nothing
+can be skipped. 30,776 Alpaca rows of 256 dimensions in 10 bins: 6 s on two cores, 16 s without.
 Gains that differ by less than 1e-7 of the length of w are ties and go by id.
 Oracle: methods.md D1 and its counting test (in our arithmetic 1,040); the sums over all pairs.
 """
@@ -39,7 +39,7 @@ from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Mask, Pool, Selection
 
-FRONT = 1024
+FRONT = 2048
 """Rows whose gains are kept up to date."""
 
 _SAME = 1e-7  # of the length of w: what float32 directions leave between equal gains
