@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tamis.selectors._neighbours import nearest
-from tamis.selectors._rows import Table
+from tamis.selectors._table import Table
 
 neighbors = pytest.importorskip("sklearn.neighbors")
 sys.path.append(str(Path(__file__).parents[1] / "unit/selectors"))

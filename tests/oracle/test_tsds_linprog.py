@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tamis.selectors._neighbours import nearest
-from tamis.selectors._rows import Table
+from tamis.selectors._table import Table
 from tamis.selectors.tsds import Settings, densities, masses
 
 optimize = pytest.importorskip("scipy.optimize")

@@ -15,7 +15,7 @@ import numpy as np
 from tamis.errors import UserError
 from tamis.measures._rows import inside
 from tamis.selectors._neighbours import nearest
-from tamis.selectors._rows import Table, slices
+from tamis.selectors._table import Table, slices
 from tamis.spec import measure
 from tamis.types import ColumnName, Floats, Ints, Pool
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from tamis.measures._rows import inside
-from tamis.selectors._rows import Table, slices
+from tamis.selectors._table import Table, slices
 from tamis.spec import measure
 from tamis.types import ColumnName, Ints, Pool
 

@@ -16,7 +16,7 @@ from tamis.errors import UserError
 from tamis.measures._rows import inside
 from tamis.measures.covering_radius import apart
 from tamis.selectors._neighbours import nearest
-from tamis.selectors._rows import Table
+from tamis.selectors._table import Table
 from tamis.spec import measure
 from tamis.types import ColumnName, Ints, Pool
 

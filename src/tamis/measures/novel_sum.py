@@ -17,7 +17,7 @@ from tamis.errors import UserError
 from tamis.measures._rows import inside
 from tamis.selectors import _novelty
 from tamis.selectors._neighbours import nearest
-from tamis.selectors._rows import Table
+from tamis.selectors._table import Part, Table, distinct
 from tamis.spec import measure
 from tamis.types import ColumnName, Floats, Ints, Pool
 
@@ -44,10 +44,10 @@ def novel_sum(
 
 def densities(table: Table, chosen: Ints, k: int) -> Floats:
     """Densities of some rows of a pool: `_novelty.density` without the search for all others."""
-    first, which = _novelty.distinct(table)
+    first, which = distinct(table)
     asked, back = np.unique(which[chosen], return_inverse=True)
-    queries = _novelty.Part(table, first[asked])
-    found = nearest(queries, _novelty.Part(table, first), k + 1, search="exact")
+    queries = Part(table, first[asked])
+    found = nearest(queries, Part(table, first), k + 1, search="exact")
     if found.rows.shape[1] < 2:
         return np.ones(len(chosen))
     others = found.rows != asked[:, None]

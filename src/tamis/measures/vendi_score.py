@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tamis.errors import UserError
 from tamis.measures._rows import inside
-from tamis.selectors._rows import Table
+from tamis.selectors._table import Table
 from tamis.spec import measure
 from tamis.types import ColumnName, Floats, Ints, Pool
 

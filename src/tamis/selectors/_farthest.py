@@ -19,7 +19,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tamis.selectors._rows import Picks, Table, all_threads, slices
+from tamis.selectors._rows import Picks
+from tamis.selectors._table import Table, slices
+from tamis.selectors._threads import all_threads
 from tamis.types import Floats, Ints, Vectors
 
 SAME = 1e-6  # of the largest squared length: what rounding leaves between equal float32 rows

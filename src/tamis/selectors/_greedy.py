@@ -28,6 +28,11 @@ FRONT = 1024
 TIE = 1e-6  # of the gain
 
 
+def first_best(values: Floats, within: float) -> int:
+    """The first position whose value is the largest, or short of it by no more than `within`."""
+    return int((values >= values.max() - within).argmax())
+
+
 class Objective(Protocol):
     """A set function: what rows would add to the rows added so far."""
 

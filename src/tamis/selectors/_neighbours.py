@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tamis.errors import UserError
-from tamis.selectors._rows import Table, slices
+from tamis.selectors._table import Table, slices
 from tamis.types import Ints, Vectors
 
 Search = Literal["automatic", "exact", "approximate"]

@@ -16,13 +16,12 @@ Oracle: methods.md W1.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
 
 from tamis.selectors._neighbours import Search, nearest
-from tamis.selectors._rows import Table, slices
+from tamis.selectors._table import Part, Table, distinct, slices
 from tamis.types import Floats, Ints, Vectors
 
 _TINY = 1e-9
@@ -69,31 +68,3 @@ def distances(table: Table, asked: Ints) -> Vectors:
     found = np.maximum(np.subtract(1, found, out=found), 0, out=found)
     found[np.arange(len(asked)), asked] = 0
     return found
-
-
-def distinct(table: Table) -> tuple[Ints, Ints]:
-    """Positions of the first row of each vector, and for each row which of them has its vector."""
-    places: dict[bytes, int] = {}
-    first: list[int] = []
-    which = np.empty(len(table), np.int64)
-    for part, block in table.blocks():
-        for at, row in enumerate(block + np.float32(0), part.start):  # no -0
-            key = hashlib.blake2b(row.tobytes(), digest_size=16).digest()
-            which[at] = places.setdefault(key, len(first))
-            if which[at] == len(first):
-                first.append(at)
-    return np.array(first, np.int64), which
-
-
-class Part(Table):
-    """Some rows of a table."""
-
-    def __init__(self, table: Table, rows: Ints) -> None:
-        self._table, self._rows = table, rows
-
-    @property
-    def dimensions(self) -> int:
-        return self._table.dimensions
-
-    def __getitem__(self, which: slice | Ints) -> Vectors:
-        return self._table[self._rows[which]]

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from tamis.selectors._compiled import added
-from tamis.selectors._rows import Table, slices
+from tamis.selectors._table import Table, slices
 from tamis.types import Floats, Ints, Vectors
 
 Kernel = Literal["cosine", "exp_distance"]

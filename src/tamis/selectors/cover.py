@@ -47,7 +47,9 @@ import numpy as np
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._kmeans import Clusters, automatic, k_means
-from tamis.selectors._rows import Picks, drawn, one_thread, shares, told, unit, usable
+from tamis.selectors._rows import Picks, drawn, shares, told, usable
+from tamis.selectors._table import unit
+from tamis.selectors._threads import one_thread
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Mask, Pool, Selection, Vectors
 

@@ -28,7 +28,8 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors._rows import Picks, Table, drawn, named, told, usable
+from tamis.selectors._rows import Picks, drawn, named, told, usable
+from tamis.selectors._table import Table
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Mask, Pool, Selection, Vectors
 

@@ -34,7 +34,9 @@ import numpy as np
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._greedy import TIE
-from tamis.selectors._rows import Table, all_threads, drawn, one_thread, usable
+from tamis.selectors._rows import drawn, usable
+from tamis.selectors._table import Table
+from tamis.selectors._threads import all_threads, one_thread
 from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Mask, Pool, Selection

@@ -23,10 +23,11 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors._greedy import TIE
-from tamis.selectors._rows import Picks, Table, drawn, named, slices, usable
+from tamis.selectors._greedy import TIE, first_best
+from tamis.selectors._rows import Picks, drawn, named, usable
+from tamis.selectors._table import Table, products, weighted_sum
 from tamis.spec import selector
-from tamis.types import ColumnName, Floats, Pool, Selection, Vectors
+from tamis.types import ColumnName, Pool, Selection, Vectors
 
 
 @selector(family="beyond", paper="arXiv:2308.10524")
@@ -62,25 +63,3 @@ def graph_cut_picks(vectors: Vectors | Table, weight: float = 1.0) -> Picks:
             continue
         picked += 1
         gains -= 2 * products(vectors, vectors[row : row + 1][0])
-
-
-def first_best(values: Floats, within: float) -> int:
-    """The first position whose value is the largest, or short of it by no more than `within`."""
-    return int((values >= values.max() - within).argmax())
-
-
-def weighted_sum(vectors: Vectors | Table, weights: Floats) -> Floats:
-    """sum_i weights_i x_i in float64."""
-    total = np.zeros(vectors[:1].shape[1])
-    for part in slices(len(vectors), len(total)):
-        total += weights[part] @ vectors[part].astype(np.float64)
-    return total
-
-
-def products(vectors: Vectors | Table, by: Floats | Vectors, *, exact: bool = False) -> Floats:
-    """x_i . by of every row: a block at a time, in float32 unless exact."""
-    found = np.empty(len(vectors))
-    for part in slices(len(vectors), len(by)):
-        block = vectors[part]
-        found[part] = block.astype(np.float64) @ by if exact else block @ by.astype(np.float32)
-    return found

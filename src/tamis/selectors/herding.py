@@ -24,9 +24,9 @@ from __future__ import annotations
 import numpy as np
 
 from tamis.budget import Budget
-from tamis.selectors._greedy import TIE
-from tamis.selectors._rows import Picks, Table, drawn, named, told, usable
-from tamis.selectors.graph_cut import first_best, products, weighted_sum
+from tamis.selectors._greedy import TIE, first_best
+from tamis.selectors._rows import Picks, drawn, named, told, usable
+from tamis.selectors._table import Table, products, weighted_sum
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Pool, Selection
 

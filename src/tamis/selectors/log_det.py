@@ -29,9 +29,9 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors._greedy import TIE
-from tamis.selectors._rows import Picks, Table, drawn, named, shares, told, usable
-from tamis.selectors.graph_cut import first_best, products
+from tamis.selectors._greedy import TIE, first_best
+from tamis.selectors._rows import Picks, drawn, named, shares, told, usable
+from tamis.selectors._table import Table, products
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Pool, Selection
 

@@ -33,7 +33,8 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.protocols import Embedder
 from tamis.selectors._greedy import Greedy
-from tamis.selectors._rows import drawn, named, slices, told, unit, usable
+from tamis.selectors._rows import drawn, named, told, usable
+from tamis.selectors._table import slices, unit
 from tamis.selectors._tags import entries, tags_of
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors

@@ -30,9 +30,10 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors._greedy import TIE
-from tamis.selectors._rows import Picks, Table, drawn, named, one_thread, shares, slices, usable
-from tamis.selectors.graph_cut import first_best
+from tamis.selectors._greedy import TIE, first_best
+from tamis.selectors._rows import Picks, drawn, named, shares, usable
+from tamis.selectors._table import Table, slices
+from tamis.selectors._threads import one_thread
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors
 

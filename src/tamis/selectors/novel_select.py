@@ -26,8 +26,9 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._greedy import TIE
 from tamis.selectors._neighbours import Search
-from tamis.selectors._novelty import Part, density, distinct
-from tamis.selectors._rows import Picks, Table, drawn, named, usable
+from tamis.selectors._novelty import density
+from tamis.selectors._rows import Picks, drawn, named, usable
+from tamis.selectors._table import Part, Table, distinct
 from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection

@@ -22,8 +22,9 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._greedy import Objective, walk_of
 from tamis.selectors._neighbours import Search
-from tamis.selectors._rows import Table, drawn, named, shares, told, usable
+from tamis.selectors._rows import drawn, named, shares, told, usable
 from tamis.selectors._similarity import NOISE
+from tamis.selectors._table import Table
 from tamis.selectors.facility_location import Mode, objective_of
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection

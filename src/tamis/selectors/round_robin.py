@@ -28,8 +28,8 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors._novelty import Part, distinct
-from tamis.selectors._rows import Picks, Table, drawn, named, slices, usable
+from tamis.selectors._rows import Picks, drawn, named, usable
+from tamis.selectors._table import Part, Table, distinct, slices
 from tamis.spec import selector
 from tamis.types import ColumnName, Ints, Mask, Pool, Selection, Vectors
 

@@ -23,8 +23,9 @@ import numpy as np
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._greedy import Greedy
-from tamis.selectors._rows import Table, drawn, named, told, usable
+from tamis.selectors._rows import drawn, named, told, usable
 from tamis.selectors._similarity import Cosines
+from tamis.selectors._table import Table
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection
 

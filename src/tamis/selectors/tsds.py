@@ -39,8 +39,8 @@ import numpy as np
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._neighbours import Neighbours, Search, distances, nearest
-from tamis.selectors._novelty import Part
-from tamis.selectors._rows import Table, drawn, slices, told, usable
+from tamis.selectors._rows import drawn, told, usable
+from tamis.selectors._table import Part, Table, slices
 from tamis.selectors.gumbel_top_k import gumbel
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, order_by

@@ -7,7 +7,8 @@ from selector_pools import pool
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors import cover as module
-from tamis.selectors._rows import shares, unit
+from tamis.selectors._rows import shares
+from tamis.selectors._table import unit
 from tamis.selectors.cover import cover
 
 

@@ -5,7 +5,7 @@ from selector_pools import names, pool
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors import dq as module
-from tamis.selectors._rows import Table, unit
+from tamis.selectors._table import Table, unit
 from tamis.selectors.dq import bin_sizes, cut, dq
 from tamis.selectors.random import uniform
 

@@ -7,7 +7,7 @@ from selector_pools import pool
 from tamis.errors import UserError
 from tamis.selectors import _neighbours as module
 from tamis.selectors._neighbours import nearest
-from tamis.selectors._rows import Table
+from tamis.selectors._table import Table
 
 
 def vectors_of(rows, dimensions=6, seed=0):

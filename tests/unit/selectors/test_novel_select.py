@@ -4,7 +4,7 @@ from selector_pools import pool
 
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors._rows import Table, unit
+from tamis.selectors._table import Table, unit
 from tamis.selectors.novel_select import Walk, novel_select
 from tamis.selectors.random import uniform
 

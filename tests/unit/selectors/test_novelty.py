@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
-from tamis.selectors._novelty import Part, density, distances, distinct, novel_sum, row_values
-from tamis.selectors._rows import Table, unit
+from tamis.selectors._novelty import density, distances, novel_sum, row_values
+from tamis.selectors._table import Part, Table, distinct, unit
 
 DISTANCES = np.array([[0, 0.2, 0.5], [0.2, 0, 0.4], [0.5, 0.4, 0]])
 RHO = np.array([2, 1, 0.5])

@@ -3,8 +3,8 @@ import pytest
 from selector_pools import pool
 
 from tamis.selectors import _similarity as module
-from tamis.selectors._rows import Table, unit
 from tamis.selectors._similarity import Cosines
+from tamis.selectors._table import Table, unit
 
 
 def table(vectors):

@@ -8,7 +8,7 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors import tsds as module
 from tamis.selectors._neighbours import Neighbours, nearest
-from tamis.selectors._rows import Table, unit
+from tamis.selectors._table import Table, unit
 from tamis.selectors.gumbel_top_k import gumbel
 from tamis.selectors.tsds import Settings, by_distance, masses, spread, tsds
 
