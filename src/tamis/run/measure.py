@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,9 @@ def measures(
         raise UserError(f"{random} random subsets cannot be drawn: set 0 or more")
     pool = run.score(data, list(dict.fromkeys(c for one in wanted for c in one.columns)))
     orders = [
-        order_by(uniform(pool.ids.tolist(), s), pool.ids, descending=False) for s in range(random)
+        # not the seeds that people select with: a random run is not measured against itself
+        order_by(uniform(pool.ids.tolist(), -1 - s), pool.ids, descending=False)
+        for s in range(random)
     ]
     found = {n: Measured(n, len(rows), len(pool)) for n, rows in subsets.items()}
     for one in wanted:
@@ -107,7 +110,10 @@ def measures(
                 continue
             size = int(there[rows].sum())
             if size not in scales:
-                scales[size] = [value(one, pool, order[:size]) for order in drawn]
+                scales[size] = []
+                for order in drawn:
+                    with suppress(UserError):  # a random subset may have nothing to measure
+                        scales[size].append(value(one, pool, order[:size]))
             found[name].random[one.name] = scales[size]
     for measured in found.values():
         if not measured.values:

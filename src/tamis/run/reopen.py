@@ -80,7 +80,10 @@ def reopened(how: dict[str, Any], folders: Sequence[str], run: Run) -> Dataset:
     try:
         data = read(source[0] if len(source) == 1 else source, **how, progress=run.progress)
     except UserError as error:
-        raise UserError(f"the source of {folder} cannot be read again: {error}") from error
+        raise UserError(
+            f"the source of {folder} cannot be read again: {error}; a relative path counts from "
+            "where the command runs: go to the folder in which it was selected"
+        ) from error
     if data.fingerprint != fingerprint:
         raise UserError(
             f"{', '.join(source)} changed since {folder} was selected from it: select again"

@@ -79,8 +79,11 @@ def _exact(queries: Table, which: Ints, rows: Table, k: int, itself: bool) -> tu
 def distances(queries: Vectors, rows: Table) -> Vectors:
     """Squared distances of some vectors to all rows, shape (queries, rows)."""
     squared = np.empty((len(queries), len(rows)), np.float32)
+    middle = rows[:1][0]  # a large offset that all rows share would leave nothing of a distance
+    queries = queries - middle
     norms = np.einsum("ij,ij->i", queries, queries)
-    for part, block in rows.blocks():
+    for part, stored in rows.blocks():
+        block = stored - middle
         np.matmul(queries, block.T, out=squared[:, part])
         squared[:, part] *= -2
         squared[:, part] += np.einsum("ij,ij->i", block, block)

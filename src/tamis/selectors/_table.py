@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tamis.errors import UserError
 from tamis.types import Floats, Ints, Mask, Pool, Vectors
 
 WHOLE = 1 << 30
@@ -58,6 +59,15 @@ class Part(Table):
 
     def __getitem__(self, which: slice | Ints) -> Vectors:
         return self._table[self._rows[which]]
+
+
+def same_width(one: Table, other: Table, name: str) -> None:
+    """Raises UserError where pool and target set have vectors of different models."""
+    if one.dimensions != other.dimensions:
+        raise UserError(
+            f"{name}: the pool has {one.dimensions} dimensions and the target set "
+            f"{other.dimensions}: embed both with the same model"
+        )
 
 
 def slices(rows: int, width: int, cells: int = 1 << 22) -> Iterator[slice]:

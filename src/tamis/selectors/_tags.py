@@ -27,10 +27,10 @@ def tags_of(pool: Pool, name: str, rows: Ints) -> Tags:
     Raises UserError for a column of anything but strings.
     """
     values = pool.column(name).values
-    if pa.types.is_list(values.type) and pa.types.is_string(values.type.value_type):
+    if _is_list(values.type) and _is_text(values.type.value_type):
         values = values.take(pa.array(rows))
         owners, flat = pc.list_parent_indices(values), values.flatten()
-    elif pa.types.is_string(values.type):
+    elif _is_text(values.type):
         owners, flat = pa.array(np.arange(len(rows))), values.take(pa.array(rows))
     else:
         raise UserError(f"column {name!r} holds {values.type}, and tags are needed here: strings")
@@ -53,3 +53,11 @@ def entries(starts: Ints, rows: Ints) -> tuple[Ints, Ints]:
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
     return np.arange(total) + np.repeat(starts[rows] - ends + lengths, lengths), lengths
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -21,6 +21,7 @@ from tamis.errors import UserError
 from tamis.selectors._kmeans import automatic, k_means
 from tamis.selectors._quota import apportion
 from tamis.selectors._rows import drawn, usable
+from tamis.selectors._table import Table
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors
 
@@ -53,7 +54,7 @@ def cluster_best(
         raise UserError("cluster_best needs top or per_cluster above 0 and variance in (0, 1]")
     rows, dropped = usable(pool, scores=[by], vectors=[of])
     scores = pool.scores(by)[rows]
-    vectors = principal(pool.vectors(of)[rows], variance)
+    vectors = principal(Table(pool, of, rows)[:], variance)
     found = k_means(vectors, clusters or automatic(len(rows)), seed=seed)
     order, union = car_order(scores, found.labels, top, per_cluster)
     picks = zip(rows[order].tolist(), scores[order].tolist(), strict=True)

@@ -20,6 +20,7 @@ from tamis.budget import Budget
 from tamis.selectors._kmeans import automatic, k_means
 from tamis.selectors._quota import Allocation, quota_order, weights_of
 from tamis.selectors._rows import drawn, usable
+from tamis.selectors._table import Table
 from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Pool, Selection, order_by
@@ -52,7 +53,7 @@ def cluster_quota(
     """
     ranked = by if inside == "best" else ""
     rows, dropped = usable(pool, scores=[ranked], vectors=[of])
-    found = k_means(pool.vectors(of)[rows], clusters or automatic(len(rows)), seed=seed)
+    found = k_means(Table(pool, of, rows)[:], clusters or automatic(len(rows)), seed=seed)
     ids, gains = pool.ids[rows], 0 * found.distances
     if ranked:
         keys = gains = pool.scores(ranked)[rows]

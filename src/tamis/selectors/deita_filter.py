@@ -129,6 +129,8 @@ class Filter:
         return np.flatnonzero(passed).astype(np.int64)
 
     def _choose(self, rows: Ints, vectors: Vectors) -> None:
+        if not len(rows):  # a quota refused them all
+            return
         count, total = len(self._chosen), len(self._chosen) + len(rows)
         if total > len(self._vectors):
             grown = np.empty((2 * total, vectors.shape[1]), np.float32)

@@ -62,14 +62,17 @@ def herded(table: Table, mean: Floats) -> Picks:
     """(row, decrease of the squared distance) of every row."""
     total, away = np.zeros_like(mean), float(mean @ mean)
     left = np.zeros(len(table))  # -inf once a row was offered
-    count = 0
+    count, values, towards = 0, left, mean
+    taken: bool | None = True
     for _ in range(len(table)):
-        towards = (count + 1) * mean - total
-        values = products(table, towards) + left
-        row = first_best(values, TIE * float(np.linalg.norm(towards)))
+        if taken is not False:
+            towards = (count + 1) * mean - total
+            values = products(table, towards)
+        values = values + left
+        row = first_best(values, TIE * float(np.linalg.norm(towards)) + 1e-9)
         left[row] = -np.inf
         reached = total + table[row : row + 1][0]
         now = float(np.square(mean - reached / (count + 1)).sum())
-        if (yield row, away - now) is False:
-            continue
-        total, away, count = reached, now, count + 1
+        taken = yield row, away - now
+        if taken is not False:
+            total, away, count = reached, now, count + 1

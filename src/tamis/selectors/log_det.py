@@ -35,6 +35,8 @@ from tamis.selectors._table import Table, products
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Pool, Selection
 
+_EXACT = 100.0
+
 
 @selector(family="beyond", paper="arXiv:1709.05135")
 def log_det(
@@ -119,7 +121,8 @@ class Volume:
         towards = self._inverse @ vector
         share = self._scale / (1 + self._scale * float(vector @ towards))
         self._inverse -= share * np.outer(towards, towards)
-        moved = products(self._table, towards) * self._weights
+        # what is left of a row falls to 1 / scale, and float32 must not hide it
+        moved = products(self._table, towards, exact=self._scale > _EXACT) * self._weights
         self._rest = np.maximum(self._rest - share * moved**2, 0)
 
     def _again(self) -> Floats:

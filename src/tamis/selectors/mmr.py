@@ -86,6 +86,13 @@ class Marginal:
 
     def picks(self) -> Picks:
         """(row, value), the largest value first."""
+        values = self._values(np.arange(len(self._table)))
+        for row in np.argsort(-values, kind="stable").tolist():  # nothing to be like yet
+            self._left[row] = False
+            if (yield row, float(values[row])) is not False:
+                self._since.append(row)
+                self._picked = True
+                break
         while self._left.any():
             yield from self._front_picks()
 
@@ -95,8 +102,6 @@ class Marginal:
         values = self._values(np.arange(len(self._table)))
         front = np.argpartition(-values, FRONT)[: FRONT + 1] if len(values) > FRONT else None
         outside = -np.inf if front is None else float(values[front[FRONT]])
-        if not self._picked:
-            outside = np.inf  # a cosine below 0 to the first pick raises a value
         front = np.sort(front[:FRONT]) if front is not None else np.arange(len(values))
         vectors, row = self._table[front], first_best(values, TIE * self._apart)
         best = float(values[row])

@@ -29,7 +29,7 @@ import numpy as np
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._rows import Picks, drawn, named, usable
-from tamis.selectors._table import Part, Table, distinct, slices
+from tamis.selectors._table import Part, Table, distinct, same_width, slices
 from tamis.spec import selector
 from tamis.types import ColumnName, Ints, Mask, Pool, Selection, Vectors
 
@@ -70,12 +70,14 @@ def round_robin(
         groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     elif combine == "round_robin":
         groups = [np.array([query]) for query in range(len(asked))]
+    table = Table(pool, of, rows, directions=True)
     queries = Table(target, of, asked, directions=True)
+    same_width(table, queries, of)
     if combine == "mean":
         takers = [_mean(queries, group)[None] for group in groups]
     else:
         takers = [queries[group] for group in groups]
-    takes = Similarities(Table(pool, of, rows, directions=True), takers)
+    takes = Similarities(table, takers)
     told = {"queries": len(asked), "turns": len(takers)}
     return drawn(pool, budget, named(turns(takes), rows), dropped, **told)
 

@@ -24,7 +24,7 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._greedy import Greedy
 from tamis.selectors._rows import drawn, named, told, usable
-from tamis.selectors._similarity import Cosines
+from tamis.selectors._similarity import NOISE, Cosines
 from tamis.selectors._table import Table
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection
@@ -44,7 +44,7 @@ def saturated_coverage(
         raise UserError(f"saturation {saturation} is out of range: above 0 and at most 1")
     rows, dropped = usable(pool, vectors=[of])
     similar = Cosines(Table(pool, of, rows, directions=True))
-    walk = Greedy(Saturated(similar, saturation), len(rows))
+    walk = Greedy(Saturated(similar, saturation), len(rows), NOISE)
     chosen = drawn(pool, budget, named(walk.picks(), rows), dropped)
     return told(chosen, **walk.certificate())
 

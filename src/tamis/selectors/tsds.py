@@ -40,7 +40,7 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._neighbours import Neighbours, Search, distances, nearest
 from tamis.selectors._rows import drawn, told, usable
-from tamis.selectors._table import Part, Table, slices
+from tamis.selectors._table import Part, Table, same_width, slices
 from tamis.selectors.gumbel_top_k import gumbel
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, order_by
@@ -89,6 +89,7 @@ def tsds(
     if not len(asked):
         raise UserError(f"tsds: no row of the target set has a value in {of}")
     table, queries = Table(pool, of, rows), Table(target, of, asked)
+    same_width(table, queries, of)
     most = max(min(len(rows) // 10, _CELLS // len(asked)), _LEAST)
     found = nearest(queries, table, min(neighbours, most), search=search, seed=seed)
     mass, info = masses(queries, table, found, settings)

@@ -174,3 +174,21 @@ def test_a_threshold_that_is_no_cosine(threshold):
     rows = pool(2, embedding=np.ones((2, 2)), s=np.ones(2))
     with pytest.raises(UserError, match="threshold"):
         deita_filter(rows, Budget(count=1), by="s", threshold=threshold)
+
+
+def test_a_quota_that_refuses_the_first_block_leaves_the_next():
+    vectors = np.random.default_rng(0).standard_normal((200, 8)).astype(np.float32)
+    labels = ["a"] * 150 + ["b"] * 50
+    rows = pool(200, embedding=vectors, s=np.arange(200.0)[::-1], label=labels)
+    chosen = deita_filter(rows, Budget(count=5).within(["label=b:5.."]), by="s")
+    assert chosen.rows.tolist() == [150, 151, 152, 153, 154]
+
+
+def test_the_similarities_of_the_dossier_decide():
+    angles = np.array([0, 0.3, 0.6, np.pi / 2, 1.3])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    rows = pool(5, embedding=vectors, s=np.array([20.0, 19, 18, 15, 14]))
+    chosen = deita_filter(rows, Budget(count=5), by="s").rows
+    before = {row: vectors[[c for c in chosen if c < row]] for row in range(1, 5)}
+    found = [float((before[row] @ vectors[row]).max()) for row in range(1, 5)]
+    assert found == pytest.approx([0.9553, 0.8253, 0.5646, 0.9636], abs=1e-4)

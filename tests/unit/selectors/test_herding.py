@@ -115,3 +115,9 @@ def test_few_rows_or_none():
     nothing = herding(pool(2, embedding=np.full((2, 2), np.nan)), Budget(count=1))
     assert len(nothing) == 0 and nothing.info == {}
     assert nothing.dropped["no value in embedding"].tolist() == [0, 1]
+
+
+def test_rows_around_nothing_go_by_id():
+    half = np.random.default_rng(0).standard_normal((10, 6)).astype(np.float32)
+    rows = np.concatenate([half, -half] * 3)[np.random.default_rng(1).permutation(60)]
+    assert herding(pool(60, embedding=rows), Budget(count=1)).rows.tolist() == [0]

@@ -32,6 +32,8 @@ def test_the_order_of_the_dossier(start, count, wanted):
     rows = pool(6, embedding=POINTS)
     chosen = k_center(rows, Budget(count=count), first=str(rows.ids[start]))
     assert chosen.rows.tolist() == wanted
+    if start == 5:
+        assert chosen.gains.tolist()[1:] == pytest.approx([7.071068, 7.071068, 1.0])
     if start == 0:
         assert chosen.gains.tolist()[:4] == pytest.approx([101**0.5, 101**0.5, 41**0.5, 1.0])
     assert chosen.info["radius"] == pytest.approx(1.0 if count == 4 else 0.0)

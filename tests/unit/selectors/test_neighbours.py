@@ -130,3 +130,12 @@ def test_the_same_seed_checks_the_same_queries():
     rows = table(vectors_of(1000))
     one, two = (nearest(rows, rows, 10, search="approximate", seed=-3).info for _ in range(2))
     assert one == two
+
+
+def test_an_offset_that_all_rows_share_changes_nothing():
+    vectors = np.random.default_rng(0).standard_normal((120, 16)).astype(np.float32)
+    far = vectors.copy()
+    far[:, 3] += 2000
+    one, two = (table(v) for v in (vectors, far))
+    near, apart = nearest(one, one, 5), nearest(two, two, 5)
+    assert np.allclose(near.squared, apart.squared, rtol=2e-3)
