@@ -62,7 +62,7 @@ def test_random_rows_are_drawn_by_seeds_from_the_rows_that_have_a_value(run, dat
     pool = run.score(data, ["embedding"])
     ids = [name for name, there in zip(pool.ids, range(32), strict=True) if there < 30]
     for seed, value in enumerate(found.random["knn_distance"]):
-        order = sorted(range(30), key=lambda i: uniform(ids, seed)[i])
+        order = sorted(range(30), key=lambda i: uniform(ids, -1 - seed)[i])
         assert value == knn_distance(pool, np.array(order[:4]))
     assert found.rows == 5
 
