@@ -76,8 +76,8 @@ def select(name: str, pool: Pool, count: int, **params: Any) -> Any:
 def apricot(pool: Pool, count: int) -> list[int]:
     from apricot import FacilityLocationSelection
 
-    vectors = pool.vectors("embedding").astype(np.float64)
-    similar = np.maximum(vectors @ vectors.T, 0)
+    vectors = pool.vectors("embedding")
+    similar = np.maximum(vectors @ vectors.T, 0).astype(np.float64)
     chosen = FacilityLocationSelection(count, metric="precomputed", optimizer="lazy")
     return list(chosen.fit(similar).ranking)
 

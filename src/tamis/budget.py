@@ -51,7 +51,7 @@ class Quota:
         return cls(str(parse(column)), group, least, most, (share, share_too))
 
     def __str__(self) -> str:
-        low = _said(self.least, self.shares[0]) if self.least else ""
+        low = _said(self.least, self.shares[0]) if self.least or self.most in (None, 0) else ""
         high = "" if self.most is None else _said(self.most, self.shares[1])
         same = low == high and low
         return f"{self.column}={self.group}:{low if same else f'{low}..{high}'}"
@@ -65,7 +65,7 @@ class Quota:
 
 
 def _bound(text: str, bound: str) -> tuple[float, bool]:
-    found = re.fullmatch(r"\s*([0-9][0-9_]*(?:\.[0-9]+)?)\s*(%?)\s*", bound)
+    found = re.fullmatch(r"\s*([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?)\s*(%?)\s*", bound)
     if not found or (found[2] and float(found[1]) > 100):
         raise UserError(f"quota {text!r}: {bound.strip()!r} is neither a number nor at most 100%")
     value = float(found[1])
@@ -102,7 +102,7 @@ class Budget:
         if isinstance(text, float):
             return cls(fraction=text)
         found = re.fullmatch(
-            r"\s*([0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+)\s*([km]?)\s*(%|tok|tokens|rows)?\s*",
+            r"\s*([0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?|\.[0-9]+)\s*([km]?)\s*(%|tok|tokens|rows)?\s*",
             str(text),
             re.I,
         )
@@ -111,7 +111,8 @@ class Budget:
                 f"budget {text!r} is not understood: write 1000 (rows), 5% or 200000tok (tokens)"
             )
         number, scale, unit = found.groups()
-        value = float(number) * {"": 1, "k": 1e3, "m": 1e6}[scale.lower()]
+        # rounded: 32.3 * 1000 is 32299.999999999996
+        value = round(float(number) * {"": 1, "k": 1e3, "m": 1e6}[scale.lower()], 6)
         if unit == "%" and not scale:
             return cls(fraction=value / 100)
         if (unit or "").lower().startswith("tok"):
@@ -166,6 +167,7 @@ class Purse:
             raise UserError("a fraction is of something: call Budget.of(rows) first")
         self.left = total
         self.costs = costs if budget.tokens is not None else None
+        self.cheapest = 1 if self.costs is None else int(self.costs.min(initial=total))
         columns = dict.fromkeys(quota.column for quota in budget.quotas)
         self.tallies = [
             Tally.of([q for q in budget.quotas if q.column == c], groups[c], total, self.costs)
@@ -175,6 +177,12 @@ class Purse:
     def cost(self, row: int) -> int:
         """What a row costs, in the unit of the budget."""
         return 1 if self.costs is None else int(self.costs[row])
+
+    def ends(self, row: int) -> bool:
+        """Whether nothing more can be taken, or a row does not fit and no group waits for less."""
+        if self.left < self.cheapest or not self.left:
+            return True
+        return self.cost(row) > self.left and not any(tally.owed for tally in self.tallies)
 
     def takes(self, row: int) -> bool:
         """Pays for a row if the quotas allow it."""
@@ -219,12 +227,14 @@ class Tally:
         least, most = np.zeros(len(names), np.int64), np.full(len(names), total, np.int64)
         weights = np.ones(len(group), np.int64) if costs is None else costs
         there = np.bincount(group[group >= 0], weights[group >= 0], len(names))
-        for quota in sorted(quotas, key=lambda q: q.group != OTHERS):
+        named = {quota.group for quota in quotas} - {OTHERS}
+        for quota in quotas:
             low, high = quota.of(total)
-            if quota.group != OTHERS and quota.group not in place and low:
+            if quota.group != OTHERS and quota.group not in place:
                 raise UserError(f"quota {quota}: no row has it; {nearest(quota.group, names)}")
             which = [place[quota.group]] if quota.group in place else []
-            which = list(range(len(names))) if quota.group == OTHERS else which
+            if quota.group == OTHERS:
+                which = [i for i, name in enumerate(names) if name not in named]
             for i in which:
                 least[i], most[i] = low, total if high is None else high
                 if least[i] > min(there[i], most[i]):

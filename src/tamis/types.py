@@ -341,7 +341,7 @@ class Selection:
                 row, gain = ask(taken)
             except StopIteration:
                 break
-            if not purse.left or purse.cost(row) > purse.left:
+            if purse.ends(row):
                 break
             taken = purse.takes(row)
             if taken:

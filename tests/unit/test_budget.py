@@ -33,6 +33,7 @@ def take(labels, budget, *quotas, costs=None, **columns):
             Quota("band(edges=[5,9],of=length)", "5-9", 7, 7, (False, False)),
         ),
         ("s=a:b=c:1..2", Quota("s", "a:b=c", 1, 2)),
+        ("s=a:0..", Quota("s", "a", 0, None)),
     ],
 )
 def test_quotas_are_read_and_written_alike(text, quota):
@@ -54,6 +55,9 @@ def test_most_and_least_by_hand():
     assert take("aaaabbbb", Budget(count=4), "label=a:..1").rows.tolist() == [0, 4, 5, 6]
     assert take("aaaabbbb", Budget(count=4), "label=b:3..").rows.tolist() == [0, 4, 5, 6]
     assert take("aaaabbbb", Budget(count=4), "label=*:..50%").rows.tolist() == [0, 1, 4, 5]
+    assert take("aaabbbc", Budget(count=6), "label=*:3..", "label=c:..1").rows.tolist() == [
+        *range(6)
+    ]
     found = take("aaabbc", Budget(count=4), "label=*:1..", "label=a:..1")
     assert found.rows.tolist() == [0, 3, 4, 5]
     assert found.info["quotas"]["label=a"] == {"has": 1, "least": 0, "most": 1, "met": True}
@@ -64,6 +68,8 @@ def test_tokens_are_shared_out_in_tokens():
     costs = np.array([5, 5, 5, 3, 3, 3])
     found = take("aaabbb", Budget(tokens=14), "label=b:6..", costs=costs)
     assert found.rows.tolist() == [0, 3, 4, 5]
+    late = take("aabbb", Budget(tokens=13), "label=b:6..", costs=np.array([5, 9, 3, 3, 3]))
+    assert late.rows.tolist() == [0, 2, 3]
     found = take("aaabbb", Budget(tokens=13), "label=b:6..", costs=costs)
     assert found.rows.tolist() == [0, 3, 4]
 
@@ -72,6 +78,7 @@ def test_what_cannot_be_met_is_told_before_anything_is_picked():
     for quota, words in {
         "label=b:5..": "only 4 can be had",
         "label=x:1..": "no row has it",
+        "label=x:..1": "no row has it",
         "label=*:3..": "ask for 6 together",
     }.items():
         with pytest.raises(UserError, match=words):

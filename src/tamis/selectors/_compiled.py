@@ -7,6 +7,7 @@ Sums are in float64 either way, so that the two agree to the last figures of a g
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -14,19 +15,33 @@ import numpy as np
 
 from tamis.types import Floats, Ints, Vectors
 
+ROUNDING = np.float32(5e-7)
+"""What rounding leaves between two equal cosines."""
+
+_SHARED = 1 << 20
+"""Numbers from which on a loop is worth two threads."""
+
 
 def added(similar: Vectors, rows: Ints, covered: Vectors) -> Floats:
     """sum_i max(similar[j, i] - covered[i], 0) of each row j."""
     found = np.empty(len(rows))
     loop = _loops()
     if loop is not None:
-        loop(similar, rows, covered, found)
+        half = len(rows) // 2 if len(rows) * len(covered) > _SHARED else 0
+        parts = [slice(0, half), slice(half, None)][half == 0 :]
+        list(_threads().map(lambda p: loop(similar, rows[p], covered, found[p]), parts))
         return found
     more = np.empty_like(covered)
     for at, row in enumerate(rows.tolist()):
         np.subtract(similar[row], covered, out=more)  # a row at a time stays in the cache
-        found[at] = np.maximum(more, 0, out=more).sum(dtype=np.float64)
+        more[more < ROUNDING] = 0
+        found[at] = more.sum(dtype=np.float64)
     return found
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(2)
 
 
 @cache
@@ -36,8 +51,11 @@ def _loops() -> Callable[..., None] | None:
         import numba
     except ImportError:
         return None
-    compiled: Any = numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"})
-    return compiled(_added)  # type: ignore[no-any-return]
+    settings: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "nsz", "contract"}}
+    try:
+        return numba.njit(cache=True, **settings)(_added)  # type: ignore[no-any-return]
+    except RuntimeError:  # no folder to keep it in
+        return numba.njit(**settings)(_added)  # type: ignore[no-any-return]
 
 
 def _added(similar: Vectors, rows: Ints, covered: Vectors, found: Floats) -> None:
@@ -45,5 +63,7 @@ def _added(similar: Vectors, rows: Ints, covered: Vectors, found: Floats) -> Non
         row = similar[rows[at]]
         total = 0.0
         for i in range(len(covered)):
-            total += max(row[i] - covered[i], np.float32(0))
+            more = row[i] - covered[i]
+            if more >= ROUNDING:
+                total += more
         found[at] = total

@@ -9,7 +9,7 @@ have missed, until enough are certain. A row that is nearer than the last radius
 again. Time at most n k d operations, as matrix products; memory a few numbers a row, the front and
 the picked rows.
 Distances that float32 cannot tell apart are compared again in float64, so picks do not depend on
-how products are cut; rows closer than 0.001 of the largest length to a picked one are its equals.
+how products are cut; a row closer than 0.001 of its length to a picked one is its equal.
 Oracle: the loop over all distances in float64, methods.md K1 and K2.
 """
 
@@ -24,8 +24,8 @@ from tamis.selectors._table import Table, slices
 from tamis.selectors._threads import all_threads
 from tamis.types import Floats, Ints, Vectors
 
-SAME = 1e-6  # of the largest squared length: what rounding leaves between equal float32 rows
-CLOSE = 2e-6  # of the same: squared distances that rounding may have put in the wrong order
+SAME = 1e-6  # of a squared length: what rounding leaves between equal float32 rows
+CLOSE = 2e-6  # of the largest in the front: distances that rounding may have put in the wrong order
 FRONT = 1024
 _CHUNK, _CENTRES = 1024, 4096
 
@@ -39,10 +39,10 @@ class Farthest:
         self._norms = np.empty(rows, np.float32)
         for part, block in table.blocks():
             self._norms[part] = np.einsum("ij,ij->i", block, block)
-        self._scale = max(float(self._norms.max(initial=0)), 1e-30)
         self._nearest = np.full(rows, np.inf, np.float32)  # squared; an upper bound
         self._seen = np.zeros(rows, np.int64)  # picks that the bound knows of
         self._centres = np.empty((64, table.dimensions), np.float32)
+        self._centre_norms = np.empty(64, np.float32)
         self._count = 0
         self._refused: list[int] = []
         self._clear_front()
@@ -58,6 +58,8 @@ class Farthest:
             if self._count >= wanted:
                 break
             apart = self._from_start(int(row))
+            if self._count and apart[0] <= 0:  # an equal of a picked row
+                continue
             taken = yield int(row), float(np.sqrt(apart.max(initial=0)))
             self._answer(int(row), taken)
             if taken is not False and self._count == 1:  # all rows know of the first pick
@@ -65,7 +67,7 @@ class Farthest:
                 self._seen[:] = 1
         while self._count:
             row, squared = self._farthest()
-            if squared <= SAME * self._scale:
+            if squared <= 0:
                 return
             taken = yield row, float(np.sqrt(squared))
             self._answer(row, taken)
@@ -80,7 +82,7 @@ class Farthest:
             self._nearest[rows], self._seen[rows] = np.inf, 0
             self._update(rows)
             squared = max(squared, float(self._nearest[rows].max()))
-        return float(np.sqrt(squared)) if squared > SAME * self._scale else 0.0
+        return float(np.sqrt(squared)) if squared > 0 else 0.0
 
     def _answer(self, row: int, taken: bool | None) -> None:
         if taken is False:
@@ -99,56 +101,67 @@ class Farthest:
         squared = np.empty(len(self._norms), np.float32)
         for part, block in self._table.blocks():
             squared[part] = self._norms[part] + self._norms[row] - 2 * (block @ centre)
-        return np.maximum(squared, 0)
+        squared[squared <= SAME * self._norms] = 0
+        return squared
 
     def _add(self, row: int) -> None:
         """Picks a row: the front learns of it now, the others when they must."""
         if self._count == len(self._centres):
             self._centres = np.concatenate([self._centres, np.empty_like(self._centres)])
+            self._centre_norms = np.concatenate([self._centre_norms, self._centre_norms])
         centre = self._centres[self._count] = self._table[np.array([row])][0]
+        self._centre_norms[self._count] = self._norms[row]
         self._count += 1
         squared = self._front_vectors @ centre
         squared *= -2
         squared += self._front_norms
         squared += self._norms[row]
-        np.minimum(self._near, np.maximum(squared, 0, out=squared), out=self._near)
+        squared[squared <= SAME * self._front_norms] = 0
+        np.minimum(self._near, squared, out=self._near)
         self._nearest[row] = -1  # never again
         self._near[self._front == row] = -1
+        known = np.flatnonzero(~np.isnan(self._known))
+        if len(known):
+            apart = self._front_vectors[known].astype(np.float64) - centre
+            self._known[known] = np.minimum(self._known[known], np.square(apart).sum(axis=1))
 
     def _farthest(self) -> tuple[int, float]:
         """The row with the largest squared distance to the picked ones, and that distance."""
-        close = CLOSE * self._scale
-        if not len(self._front) or self._near.max() - close <= self._outside:
+        most, close = self._largest_near()
+        if most - close <= self._outside:
             self._refill()
-        if not len(self._front):
+            most, close = self._largest_near()
+        if most <= 0:
             return -1, 0.0
-        most = float(self._near.max())
-        tied = np.flatnonzero(self._near >= most - close)
-        if len(tied) == 1 or most <= SAME * self._scale:
+        tied = np.flatnonzero(self._near >= max(most - close, 1e-45))
+        if len(tied) == 1:
             return int(self._front[tied[0]]), most
-        exact = [self._exact(int(place)) for place in tied]
+        exact = self._exact(tied)
         best = int(np.argmax(exact))  # the front is in the order of positions
-        return int(self._front[tied[best]]), exact[best]
+        return int(self._front[tied[best]]), float(exact[best])
 
-    def _exact(self, place: int) -> float:
-        """The squared distance of a row of the front in float64."""
-        vector = self._front_vectors[place]
-        squared = self._squared(vector[None])[0]
-        near = np.flatnonzero(squared <= squared.min() + 4 * CLOSE * self._scale)
-        apart = self._centres[near].astype(np.float64) - vector
-        return float(np.einsum("ij,ij->i", apart, apart).min())
+    def _largest_near(self) -> tuple[float, float]:
+        """The largest distance in the front, and how far rounding may put two of them apart."""
+        left = self._front_norms[self._near > 0]
+        return float(self._near.max(initial=0)), CLOSE * float(left.max(initial=0))
 
-    def _squared(self, vectors: Vectors) -> Vectors:
-        centres = self._centres[: self._count]
-        products = vectors @ centres.T
-        norms = np.einsum("ij,ij->i", centres, centres)
-        return np.asarray(norms - 2 * products + np.square(vectors).sum(axis=1)[:, None])
+    def _exact(self, places: Ints) -> Floats:
+        """Squared distances of rows of the front in float64; once known they are kept."""
+        for place in places[np.isnan(self._known[places])].tolist():
+            vector = self._front_vectors[place]
+            centres = self._centres[: self._count]
+            squared = self._centre_norms[: self._count] - 2 * (centres @ vector)
+            close = 8 * CLOSE * self._front_norms[place]
+            apart = centres[squared <= squared.min() + close].astype(np.float64) - vector
+            self._known[place] = np.square(apart).sum(axis=1).min()
+        return np.asarray(self._known[places], np.float64)
 
     def _clear_front(self) -> None:
         self._front = np.empty(0, np.int64)
         self._near = np.empty(0, np.float32)
         self._front_vectors = np.empty((0, self._table.dimensions), np.float32)
         self._front_norms = np.empty(0, np.float32)
+        self._known = np.empty(0)  # exact distances of the front, NaN where none was asked for
         self._outside = float("inf")
 
     def _refill(self) -> None:
@@ -171,6 +184,7 @@ class Farthest:
         self._near = self._nearest[self._front]
         self._front_vectors = self._table[self._front]
         self._front_norms = self._norms[self._front]
+        self._known = np.full(len(self._front), np.nan)
 
     def _largest(self, reach: int) -> tuple[Ints, float]:
         """The rows with the largest bounds, picked ones left out, and the next bound."""
@@ -178,12 +192,13 @@ class Farthest:
             return np.flatnonzero(self._nearest >= 0), -1.0
         order = np.argpartition(-self._nearest, reach)
         top = order[:reach]
-        return top[self._nearest[top] >= 0], float(self._nearest[order[reach]])
+        top = np.sort(top[self._nearest[top] >= 0])
+        return top, float(self._nearest[order[reach]])
 
     def _update(self, rows: Ints) -> None:
         """Brings the bounds of these rows up to date, those that missed the same picks together."""
         rows = rows[np.argsort(self._seen[rows], kind="stable")]
-        half = np.einsum("ij,ij->i", *(2 * [self._centres[: self._count]])) / 2
+        half = self._centre_norms[: self._count] / 2
         for part in slices(len(rows), 1, cells=_CHUNK):
             chunk = rows[part]
             vectors, best = self._table[chunk], np.full(len(chunk), -np.inf, np.float32)
@@ -194,6 +209,7 @@ class Farthest:
                     near -= half[centres]
                     np.maximum(best, near.max(axis=1), out=best)
             squared = np.maximum(self._norms[chunk] - 2 * best, 0)
+            squared[squared <= SAME * self._norms[chunk]] = 0  # rounding: an equal of a picked one
             self._nearest[chunk] = np.minimum(self._nearest[chunk], squared)
             self._seen[chunk] = self._count
 

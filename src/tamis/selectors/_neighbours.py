@@ -78,8 +78,10 @@ def _exact(queries: Table, which: Ints, rows: Table, k: int, itself: bool) -> tu
 
 def distances(queries: Vectors, rows: Table) -> Vectors:
     """Squared distances of some vectors to all rows, shape (queries, rows)."""
+    # a large offset that all rows share would leave nothing of a distance
+    some = np.linspace(0, len(rows) - 1, min(len(rows), 64)).astype(np.int64)
+    middle = np.median(rows[some], axis=0)
     squared = np.empty((len(queries), len(rows)), np.float32)
-    middle = rows[:1][0]  # a large offset that all rows share would leave nothing of a distance
     queries = queries - middle
     norms = np.einsum("ij,ij->i", queries, queries)
     for part, stored in rows.blocks():
@@ -96,7 +98,13 @@ def _smallest(squared: Vectors, k: int) -> tuple[Ints, Vectors]:
     every = squared.shape[1]
     few = squared[:, ::8] if every > 64 * k else squared
     bounds = np.partition(few, k - 1, axis=1)[:, k - 1]
-    rows, columns = np.nonzero(squared <= bounds[:, None])
+    near = squared <= bounds[:, None]
+    if np.count_nonzero(near) > 64 * k * len(squared):  # ties: equal rows
+        bounds = np.partition(squared, k - 1, axis=1)[:, k - 1]
+        near = squared == bounds[:, None]
+        near &= np.cumsum(near, axis=1, dtype=np.int32) <= k
+        near |= squared < bounds[:, None]
+    rows, columns = np.nonzero(near)
     values = squared[rows, columns]
     order = np.lexsort((columns, values, rows))
     starts = np.searchsorted(rows[order], np.arange(len(squared)))

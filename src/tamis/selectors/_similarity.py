@@ -71,7 +71,8 @@ class Cosines:
         if self._kernel == "cosine":
             np.maximum(cosines, 0, out=cosines)
             return cosines
-        squared = np.maximum(2 - 2 * cosines, 0)
+        squared = 2 - 2 * cosines
+        squared[squared < 1e-6] = 0  # a root makes rounding a thousand times larger
         return np.asarray(np.exp(np.sqrt(squared) / -self._table.dimensions), np.float32)
 
     def _square(self) -> Vectors:

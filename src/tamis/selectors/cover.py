@@ -46,6 +46,7 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
+from tamis.selectors._greedy import TIE, first_best
 from tamis.selectors._kmeans import Clusters, automatic, k_means
 from tamis.selectors._rows import Picks, drawn, shares, told, usable
 from tamis.selectors._table import unit
@@ -60,7 +61,7 @@ Block = Generator[tuple[float, int, float], bool | None, None]
 """Minus the value, the row, and what it adds to the coverage; `yield` gives False if refused."""
 
 
-@selector(family="baseline")
+@selector(family="baseline", version=2)
 def cover(
     pool: Pool,
     budget: Budget,
@@ -143,19 +144,20 @@ def block_picks(
     left = np.ones(len(members), bool)
     worth = weight[members] * stands_for
     steps, limit = 8, np.inf
-    taken: list[int] = []
     while left.any():
         near = vectors[members] @ vectors[members[proxies]].T
-        for at in taken:
-            np.maximum(covered, near[at], out=covered)
-        taken = []
-        for value, at, gain in _greedy(near, worth, covered.copy(), left.copy(), steps):
+        plan = _greedy(near, worth, covered.copy(), left.copy(), steps)
+        kept = near[[at for _, at, _ in plan]]
+        del near
+        for number, (value, at, gain) in enumerate(plan):
             left[at] = False
             limit = min(limit, value)  # rounding must not let a value rise
             if (yield -limit, int(members[at]), gain * stands_for) is False:
+                steps = 8
                 break
-            taken.append(at)
-        steps *= 2
+            np.maximum(covered, kept[number], out=covered)
+        else:
+            steps *= 2
 
 
 def _greedy(
@@ -167,7 +169,7 @@ def _greedy(
         gains = np.maximum(near - covered, 0).sum(axis=1, dtype=np.float32).astype(np.float64)
         gains[gains < _NOTHING] = 0
         value = np.where(left, gains * worth, -1)
-        at = int(value.argmax())
+        at = first_best(value, TIE * float(value.max()))  # copies go by id
         if value[at] <= 0:  # all is covered: the best of the rest, by quality
             at = int(np.where(left, worth, -1).argmax())
         found.append((max(float(value[at]), 0.0), at, float(gains[at])))

@@ -26,6 +26,7 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
+from tamis.selectors._compiled import ROUNDING
 from tamis.selectors._greedy import Objective, walk_of
 from tamis.selectors._neighbours import Search, nearest
 from tamis.selectors._rows import drawn, named, told, usable
@@ -120,9 +121,11 @@ class Neighbourhoods:
         lengths = self._starts[rows + 1] - self._starts[rows]
         ends = np.cumsum(lengths)
         entries = np.arange(ends[-1]) + np.repeat(self._starts[rows] - ends + lengths, lengths)
-        more = np.maximum(self._similar[entries] - self._covered[self._served[entries]], 0)
+        more = self._similar[entries] - self._covered[self._served[entries]]
+        more[more < ROUNDING] = 0
         sums = np.concatenate([[0.0], np.cumsum(more, dtype=np.float64)])
-        own = np.maximum(self._itself[rows] - self._covered[rows], 0)
+        own = self._itself[rows] - self._covered[rows]
+        own[own < ROUNDING] = 0
         return np.asarray(sums[ends] - sums[ends - lengths] + own, np.float64)
 
     def add(self, row: int) -> None:

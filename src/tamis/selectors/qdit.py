@@ -64,11 +64,14 @@ def qdit(
     table = Table(pool, of, rows, directions=True)
     cover, info = objective_of(table, mode, "cosine", neighbours, search, seed)
     quality, weight = pool.scores(by)[rows], 1 - alpha
+    if scale == "raw" and not np.isfinite(quality).all():
+        raise UserError(f"qdit: a score in {by} is infinite: set scale=ranks")
     if scale == "ranks" and len(rows):
         quality = shares(quality)
-        weight /= max(float(cover.gains(np.arange(len(rows))).max()), 1e-30)
+        weight /= float(cover.gains(np.arange(len(rows))).max()) or 1.0  # all vectors are zero
     objective = Mixture(cover, weight, alpha * quality)
-    walk = walk_of(objective, len(rows), candidates, seed, weight * NOISE)
+    noise = weight * NOISE if (quality >= 0).all() else -1.0  # gains go on below 0
+    walk = walk_of(objective, len(rows), candidates, seed, noise)
     chosen = drawn(pool, budget, named(walk.picks(), rows), dropped, **info)
     known: dict[str, Any] = walk.certificate() if (quality >= 0).all() else {"value": walk.value}
     return told(chosen, **known)

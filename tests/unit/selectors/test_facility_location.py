@@ -198,3 +198,31 @@ def test_a_large_pool_is_sparse(monkeypatch):
     assert facility_location(pool(30, embedding=directions(30)), Budget(count=3)).info["mode"] == (
         "sparse"
     )
+
+
+@pytest.mark.parametrize("how", [{}, {"mode": "sparse"}, {"similarity": "exp_distance"}])
+@pytest.mark.parametrize("kept", [True, False])
+def test_copies_add_nothing_and_go_by_id(how, kept, monkeypatch):
+    if not kept:
+        monkeypatch.setattr(_similarity, "KEPT", 0)
+    few = directions(20, 1, width=96)
+    which = np.random.default_rng(0).integers(0, 20, 1200)
+    chosen = facility_location(pool(1200, embedding=few[which]), Budget(count=40), **how)
+    assert sorted(which[chosen.rows[:20]]) == list(range(20))
+    if "mode" not in how:
+        assert chosen.gains[20:].tolist() == [0] * 20
+        rest = [row for row in range(1200) if row not in set(chosen.rows[:20].tolist())]
+        assert chosen.rows[20:].tolist() == rest[:20]
+
+
+def test_scores_below_nothing_and_vectors_of_nothing_still_rank():
+    scores = np.array([1, 0, -5, -1, 2, -0.5])
+    rows = pool(6, embedding=directions(6), s=scores)
+    assert qdit(rows, Budget(count=6), by="s", alpha=1, scale="raw").rows.tolist() == [
+        *(4, 0, 1, 5, 3, 2)
+    ]
+    none = pool(6, embedding=np.zeros((6, 3), np.float32), s=scores)
+    assert qdit(none, Budget(count=6), by="s").rows.tolist() == [4, 0, 1, 5, 3, 2]
+    odd = pool(2, embedding=directions(2), s=np.array([np.inf, 1.0]))
+    with pytest.raises(UserError, match="set scale=ranks"):
+        qdit(odd, Budget(count=1), by="s", scale="raw")

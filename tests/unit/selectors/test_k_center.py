@@ -140,3 +140,18 @@ def test_a_row_without_a_vector_is_left_out():
     assert 3 not in chosen.rows and len(chosen) == 5
     assert chosen.dropped["no value in embedding"].tolist() == [3]
     assert len(k_center(pool(1, embedding=np.full((1, 2), np.nan)), Budget(count=1))) == 0
+
+
+def test_one_long_row_does_not_make_the_others_equal():
+    vectors = np.random.default_rng(0).standard_normal((50, 8)).astype(np.float32)
+    vectors[7] *= 2000
+    chosen = k_center(pool(50, embedding=vectors), Budget(count=40))
+    assert chosen.rows.tolist() == naive(vectors, chosen.rows[:1].tolist(), 40)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_more_ties_than_the_front_holds_go_by_id(seed, monkeypatch):
+    monkeypatch.setattr(_farthest, "FRONT", 16)
+    vectors = np.random.default_rng(seed).integers(0, 4, (400, 4)).astype(np.float32)
+    chosen = k_center(pool(400, embedding=vectors), Budget(count=60), seed=seed)
+    assert chosen.rows.tolist() == naive(vectors, chosen.rows[:1].tolist(), 60)
