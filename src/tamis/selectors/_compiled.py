@@ -18,7 +18,7 @@ from tamis.types import Floats, Ints, Vectors
 ROUNDING = np.float32(5e-7)
 """What rounding leaves between two equal cosines."""
 
-_SHARED = 1 << 20
+_SHARED = 1 << 21
 """Numbers from which on a loop is worth two threads."""
 
 
@@ -27,9 +27,15 @@ def added(similar: Vectors, rows: Ints, covered: Vectors) -> Floats:
     found = np.empty(len(rows))
     loop = _loops()
     if loop is not None:
-        half = len(rows) // 2 if len(rows) * len(covered) > _SHARED else 0
-        parts = [slice(0, half), slice(half, None)][half == 0 :]
-        list(_threads().map(lambda p: loop(similar, rows[p], covered, found[p]), parts))
+        if len(rows) * len(covered) < _SHARED:
+            loop(similar, rows, covered, found)
+        else:
+            parts = np.array_split(np.arange(len(rows)), 2)
+            list(
+                _threads().map(
+                    lambda p: loop(similar, rows[p], covered, found[p[0] : p[-1] + 1]), parts
+                )
+            )
         return found
     more = np.empty_like(covered)
     for at, row in enumerate(rows.tolist()):
@@ -64,6 +70,6 @@ def _added(similar: Vectors, rows: Ints, covered: Vectors, found: Floats) -> Non
         total = 0.0
         for i in range(len(covered)):
             more = row[i] - covered[i]
-            if more >= ROUNDING:
-                total += more
+            # not a branch, which would take 20 times as long
+            total += np.float64(more) if more >= ROUNDING else 0.0
         found[at] = total

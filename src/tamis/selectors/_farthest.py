@@ -26,7 +26,7 @@ from tamis.types import Floats, Ints, Vectors
 
 SAME = 1e-6  # of a squared length: what rounding leaves between equal float32 rows
 CLOSE = 2e-6  # of the largest in the front: distances that rounding may have put in the wrong order
-FRONT = 1024
+FRONT = 512
 _CHUNK, _CENTRES = 1024, 4096
 
 
@@ -116,37 +116,33 @@ class Farthest:
         squared *= -2
         squared += self._front_norms
         squared += self._norms[row]
-        squared[squared <= SAME * self._front_norms] = 0
+        squared[squared <= self._front_same] = 0
         np.minimum(self._near, squared, out=self._near)
         self._nearest[row] = -1  # never again
         self._near[self._front == row] = -1
-        known = np.flatnonzero(~np.isnan(self._known))
-        if len(known):
+        if self._some_known:
+            known = np.flatnonzero(~np.isnan(self._known))
             apart = self._front_vectors[known].astype(np.float64) - centre
             self._known[known] = np.minimum(self._known[known], np.square(apart).sum(axis=1))
 
     def _farthest(self) -> tuple[int, float]:
         """The row with the largest squared distance to the picked ones, and that distance."""
-        most, close = self._largest_near()
-        if most - close <= self._outside:
+        most = float(self._near.max(initial=0))
+        if most - self._close <= self._outside:
             self._refill()
-            most, close = self._largest_near()
+            most = float(self._near.max(initial=0))
         if most <= 0:
             return -1, 0.0
-        tied = np.flatnonzero(self._near >= max(most - close, 1e-45))
+        tied = np.flatnonzero(self._near >= max(most - self._close, 1e-45))
         if len(tied) == 1:
             return int(self._front[tied[0]]), most
         exact = self._exact(tied)
         best = int(np.argmax(exact))  # the front is in the order of positions
         return int(self._front[tied[best]]), float(exact[best])
 
-    def _largest_near(self) -> tuple[float, float]:
-        """The largest distance in the front, and how far rounding may put two of them apart."""
-        left = self._front_norms[self._near > 0]
-        return float(self._near.max(initial=0)), CLOSE * float(left.max(initial=0))
-
     def _exact(self, places: Ints) -> Floats:
         """Squared distances of rows of the front in float64; once known they are kept."""
+        self._some_known = True
         for place in places[np.isnan(self._known[places])].tolist():
             vector = self._front_vectors[place]
             centres = self._centres[: self._count]
@@ -161,7 +157,10 @@ class Farthest:
         self._near = np.empty(0, np.float32)
         self._front_vectors = np.empty((0, self._table.dimensions), np.float32)
         self._front_norms = np.empty(0, np.float32)
+        self._front_same = self._front_norms
+        self._close = 0.0  # how far rounding may put two distances of the front apart
         self._known = np.empty(0)  # exact distances of the front, NaN where none was asked for
+        self._some_known = False
         self._outside = float("inf")
 
     def _refill(self) -> None:
@@ -184,7 +183,9 @@ class Farthest:
         self._near = self._nearest[self._front]
         self._front_vectors = self._table[self._front]
         self._front_norms = self._norms[self._front]
-        self._known = np.full(len(self._front), np.nan)
+        self._front_same = SAME * self._front_norms
+        self._close = CLOSE * float(self._front_norms.max(initial=0))
+        self._known, self._some_known = np.full(len(self._front), np.nan), False
 
     def _largest(self, reach: int) -> tuple[Ints, float]:
         """The rows with the largest bounds, picked ones left out, and the next bound."""

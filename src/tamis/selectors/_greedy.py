@@ -161,10 +161,12 @@ class Greedy:
         if self.steps and not self._refused:  # a walk within quotas may be farther from the best
             most = self.value / (1 - (1 - 1 / self.steps) ** self.steps)
         largest: list[float] = []
-        while self._left and len(largest) < self.steps:
-            row, gain = self._best()
-            self._drop(row)
-            largest.append(gain)
+        if self._left:  # the bounds of the others are bounds still
+            first = np.argsort(-self._bounds, kind="stable")[: min(2 * self.steps, self._left)]
+            if len(first):
+                gains = self._objective.gains(first)
+                self._bounds[first] = np.minimum(self._bounds[first], gains)
+            largest = self._bounds[self._bounds > -np.inf].tolist()
         if self._passed:  # refused, or drawn after the budget was spent: a better set may hold them
             largest += self._objective.gains(np.array(self._passed)).tolist()
         left = sum(sorted(largest, reverse=True)[: self.steps])

@@ -2,9 +2,8 @@
 
 Formula: s_ij = max(cos(x_i, x_j), 0) or exp(-|x_i - x_j| / d) of unit vectors with d dimensions,
 shape (rows asked for, all rows). Up to `KEPT` bytes, which
-is 11,585 rows, all are computed once, half of the products by symmetry; beyond that each request is
-a matrix product, so memory stays bounded whatever the number of rows. A zero vector is similar to
-nothing, not even to itself.
+is 11,585 rows, all are computed once; beyond that each request is a matrix product, so memory stays
+bounded whatever the number of rows. The cosine of a zero vector is 0, also with itself.
 Oracle: numpy's x @ x.T.
 """
 
@@ -27,7 +26,7 @@ KEPT = 1 << 29
 NOISE = 1e-6
 """How far rounding may put two equal sums of similarities apart."""
 
-_SIDE = 512
+_SIDE = 256
 
 
 class Cosines:
@@ -49,7 +48,7 @@ class Cosines:
             return np.asarray(self._kept[rows])
         asked, found = self._table[rows], np.empty((len(rows), len(self)), np.float32)
         for part, block in self._table.blocks():
-            found[:, part] = self._similar(asked, block)
+            self._fill(found[:, part], asked, block)
         return found
 
     def added(self, rows: Ints, covered: Vectors) -> Floats:
@@ -66,18 +65,18 @@ class Cosines:
         for part in slices(len(rows), len(self)):
             yield part, self[rows[part]]
 
-    def _similar(self, some: Vectors, others: Vectors) -> Vectors:
-        cosines: Vectors = some @ others.T
+    def _fill(self, out: Vectors, some: Vectors, others: Vectors) -> None:
+        np.matmul(some, others.T, out=out)
         if self._kernel == "cosine":
-            np.maximum(cosines, 0, out=cosines)
-            return cosines
-        squared = 2 - 2 * cosines
+            np.maximum(out, 0, out=out)
+            return
+        squared = 2 - 2 * out
         squared[squared < 1e-6] = 0  # a root makes rounding a thousand times larger
-        return np.asarray(np.exp(np.sqrt(squared) / -self._table.dimensions), np.float32)
+        out[:] = np.exp(np.sqrt(squared) / -self._table.dimensions)
 
     def _square(self) -> Vectors:
         found = np.empty((len(self), len(self)), np.float32)
         every = self._table[:]
         for part in slices(len(self), len(self), cells=_SIDE * len(self)):
-            found[part] = self._similar(every[part], every)
+            self._fill(found[part], every[part], every)
         return found
