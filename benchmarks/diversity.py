@@ -158,6 +158,17 @@ def timed(function: Callable[[], Any], runs: int) -> tuple[float, Any]:
     return statistics.median(seconds), found
 
 
+def same_picks(mine: Any, other: list[int]) -> str:
+    """Whether the picks are the same, one by one; rows whose gains tie may change places."""
+    moved = [at for at, row in enumerate(mine.rows.tolist()) if row != other[at]]
+    if not moved:
+        return "yes"
+    tied = np.isclose(mine.gains[moved][::2], mine.gains[moved][1::2], rtol=1e-6).all()
+    if sorted(mine.rows.tolist()) == sorted(other) and tied:
+        return f"yes, {len(moved)} tied ones change places"
+    return f"no, {len(moved)} differ"
+
+
 def peers(data: str, runs: int) -> list[dict[str, Any]]:
     vectors = embeddings(data, max(job[3] for job in PEERS))
     results = []
@@ -168,9 +179,9 @@ def peers(data: str, runs: int) -> list[dict[str, Any]]:
         pool = make_pool(vectors[:rows])
         ours, mine = timed(partial(select, name, pool, count, **params), runs)
         theirs, other = timed(partial(function, pool, count), runs)
-        same = mine.rows.tolist() == [int(row) for row in other]
-        if function is apricot and not same:  # ties that rounding decides: on our similarities
-            same = mine.rows.tolist() == [int(row) for row in apricot(pool, count, np.float32)]
+        if function is apricot:  # its picks on our similarities; its time is with its own
+            other = apricot(pool, count, np.float32)
+        same = same_picks(mine, [int(row) for row in other])
         row = {"selector": name, "rows": rows, "picks": len(mine), "seconds": round(ours, 3)}
         row |= {"peer": peer, "peer_seconds": round(theirs, 3), "same_picks": same}
         results.append(row | {"times_faster": round(theirs / ours, 1)})

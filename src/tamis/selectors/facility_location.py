@@ -7,7 +7,7 @@ Used by Superfiltering.D (arXiv:2402.00530) on the rows left by IFD, 520 of Alpa
 (selector `qdit`). Cosines below 0 count as 0: a row is not worse served by a pick than by none.
 - exact: similarities are kept up to 11,585 rows and computed again beyond, so memory is bounded;
   about five evaluations a row, each n d operations.
-- sparse: row i is served by picks among its nearest `neighbours` rows alone. Above 32,768 rows the
+- sparse: row i is served by picks among its nearest `neighbours` rows alone. Above 16,384 rows the
   default. It reaches nearly the same f with other picks (docs/selection.md has figures).
 - candidates=s: each step looks at s rows drawn by the seed instead of all (stochastic greedy,
   arXiv:1409.7938). With s = n/k ln(1/e), 1 - 1/e - e holds on average; here s does not depend on
@@ -37,7 +37,7 @@ from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors
 
 Mode = Literal["automatic", "exact", "sparse"]
 
-EXACT = 1 << 15
+EXACT = 1 << 14
 """Rows up to which `automatic` compares all with all."""
 
 
@@ -59,7 +59,7 @@ def facility_location(
     Args:
         of: the vectors whose directions are covered
         mode: exact compares all rows with all; sparse each row with its neighbours alone;
-            automatic is exact up to 32,768 rows
+            automatic is exact up to 16,384 rows
         similarity: cosine (not below 0), or exp(-distance / dimensions) as Superfiltering.D
         neighbours: how many rows a row can be served by, in sparse mode
         candidates: rows drawn in each step to choose from; 0 chooses from all
