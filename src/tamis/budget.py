@@ -209,6 +209,7 @@ class Tally:
     least: NDArray[np.int64]
     most: NDArray[np.int64]
     has: NDArray[np.int64]
+    asked: set[int]  # groups that a quota bounds
     owed: int
 
     @classmethod
@@ -228,6 +229,7 @@ class Tally:
         weights = np.ones(len(group), np.int64) if costs is None else costs
         there = np.bincount(group[group >= 0], weights[group >= 0], len(names))
         named = {quota.group for quota in quotas} - {OTHERS}
+        asked: set[int] = set()
         for quota in quotas:
             low, high = quota.of(total)
             if quota.group != OTHERS and quota.group not in place:
@@ -235,6 +237,7 @@ class Tally:
             which = [place[quota.group]] if quota.group in place else []
             if quota.group == OTHERS:
                 which = [i for i, name in enumerate(names) if name not in named]
+            asked.update(which)
             for i in which:
                 least[i], most[i] = low, total if high is None else high
                 if least[i] > min(there[i], most[i]):
@@ -247,7 +250,7 @@ class Tally:
                 f"the quotas on {column} ask for {least.sum():,} together, and the budget is "
                 f"{total:,}: ask for less or raise the budget"
             )
-        return cls(column, names, group, least, most, np.zeros_like(least), int(least.sum()))
+        return cls(column, names, group, least, most, np.zeros_like(least), asked, int(least.sum()))
 
     def allows(self, row: int, cost: int, left: int) -> bool:
         """Whether a row of that cost fits its group's most and leaves enough for what is owed."""
@@ -269,7 +272,7 @@ class Tally:
         return min(cost, max(int(self.least[at] - self.has[at]), 0))
 
     def report(self) -> dict[str, dict[str, Any]]:
-        """Of each group: what it has, its bounds, and whether its least is met."""
+        """Of each group with a quota: what it has, its bounds, and whether its least is met."""
         return {
             f"{self.column}={name}": {
                 "has": int(self.has[i]),
@@ -278,4 +281,5 @@ class Tally:
                 "met": bool(self.has[i] >= self.least[i]),
             }
             for i, name in enumerate(self.names)
+            if i in self.asked
         }

@@ -66,6 +66,8 @@ def k_center(
     table, ids = Table(pool, of, rows), pool.ids[rows]
     before = np.flatnonzero(pool.scores(given)[rows] > 0) if given else np.empty(0, np.int64)
     walk = Farthest(table, before.tolist())
+    if first and len(before):
+        raise UserError("k_center walks from the rows in given: leave out first, or given")
     if first:
         starts, wanted = np.flatnonzero(ids == first), 1
         if not len(starts):

@@ -59,6 +59,9 @@ def test_the_centres_of_clusters_come_first():
 def test_an_unknown_first_row_is_named():
     with pytest.raises(UserError, match="no row of the pool has the id 'x'"):
         k_center(pool(6, embedding=POINTS), Budget(count=2), first="x")
+    rows = pool(6, embedding=POINTS, g=np.ones(6))
+    with pytest.raises(UserError, match="leave out first"):
+        k_center(rows, Budget(count=2), first=str(rows.ids[0]), given="g")
 
 
 @pytest.mark.parametrize("seed", range(4))
