@@ -1,12 +1,14 @@
 """Set-level selectors on real embeddings: against peers with the same picks, and up to 1 M rows.
 
     python benchmarks/diversity.py peers [--data FILE] [--json results.json]
+    python benchmarks/diversity.py walks [--data FILE]
     python benchmarks/diversity.py growth [--data FILE] [--rows 10000,100000,1000000]
     python benchmarks/diversity.py compare [--data FILE]
 
 peers: facility location against apricot-select and submodlib, the DEITA filter against the row by
 row class, k-center against the n x n matrix and a running minimum; all from the same vectors, in
 one process, medians of several runs, picks compared. apricot-select and submodlib-py if installed.
+walks: the greedy walks alone, on similarities and vectors that are there already.
 growth: seconds and peak memory of a process that opens a memory-mapped float16 file of 384
 dimensions and picks 1 % of its rows. The vectors are the embeddings of the data's rows, repeated
 with noise as near copies, since a million real rows do not lie about.
@@ -189,6 +191,57 @@ def peers(data: str, runs: int) -> list[dict[str, Any]]:
     return results
 
 
+# walks
+
+
+def walks(data: str, runs: int) -> list[dict[str, Any]]:
+    from apricot import FacilityLocationSelection
+
+    from tamis.selectors import _farthest, _greedy, _similarity, _table, _threads
+    from tamis.selectors.facility_location import Coverage
+
+    vectors = embeddings(data, 30_000)
+    results = []
+    for rows, picks in [(4_000, 100), (10_000, 500)]:
+        pool = make_pool(vectors[:rows])
+        table = _table.Table(pool, "embedding", np.arange(rows), directions=True)
+        similar = _similarity.Cosines(table)
+        exact = similar[np.arange(rows)].astype(np.float64)
+
+        def ours(similar: Any = similar, rows: int = rows, picks: int = picks) -> list[int]:
+            walk = _greedy.Greedy(Coverage(similar), rows, _similarity.NOISE).picks()
+            return [row for row, _ in (next(walk) for _ in range(picks))]
+
+        def theirs(exact: Any = exact, picks: int = picks) -> list[int]:
+            chosen = FacilityLocationSelection(picks, metric="precomputed", optimizer="lazy")
+            return list(chosen.fit(exact).ranking)
+
+        results.append(compared("facility location, apricot", rows, picks, ours, theirs, runs))
+    for rows, picks in [(10_000, 50), (10_000, 500), (10_000, 1_000), (30_000, 1_000)]:
+        pool = make_pool(vectors[:rows])
+        table = _table.Table(pool, "embedding", np.arange(rows))
+
+        def walked(table: Any = table, picks: int = picks) -> list[int]:
+            with _threads.one_thread():
+                walk = _farthest.Farthest(table).picks([0])
+                return [next(walk)[0] for _ in range(picks)]
+
+        loop = partial(running_minimum, pool, picks)
+        results.append(compared("k-center, running minimum", rows, picks, walked, loop, runs))
+    return results
+
+
+def compared(
+    title: str, rows: int, picks: int, ours: Callable[[], Any], theirs: Callable[[], Any], runs: int
+) -> dict[str, Any]:
+    mine, other = timed(ours, runs), timed(theirs, runs)
+    row = {"walk": title, "rows": rows, "picks": picks, "seconds": round(mine[0], 4)}
+    row |= {"peer_seconds": round(other[0], 4), "times_faster": round(other[0] / mine[0], 1)}
+    row["same"] = round(float(np.mean(np.array(mine[1]) == np.array(other[1]))), 4)
+    print("  ".join(f"{key}={value}" for key, value in row.items()), flush=True)
+    return row
+
+
 # growth
 
 
@@ -299,7 +352,7 @@ def compare(data: str, only: str) -> list[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("peers", "growth", "compare"))
+    parser.add_argument("what", choices=("peers", "walks", "growth", "compare"))
     parser.add_argument("--data", default="../shared/data/instructions/alpaca/alpaca_30k.json")
     parser.add_argument("--rows", default="10000,100000,1000000")
     parser.add_argument("--only", default="", help="part of the name of what to measure")
@@ -309,6 +362,7 @@ def main() -> None:
     sizes = [int(text) for text in given.rows.split(",")]
     jobs = {
         "peers": lambda: peers(given.data, given.runs),
+        "walks": lambda: walks(given.data, given.runs),
         "growth": lambda: growth(given.data, sizes, given.only),
         "compare": lambda: compare(given.data, given.only),
     }
