@@ -284,7 +284,7 @@ def measure(
         data: folders that `select` wrote; where rows are given, what `read` takes
         rows: positions of the subset in the data, or of several subsets by name
         of: measures, with parameters if need be; without one, all that need only the embedding
-        random: number of random subsets, drawn by the seeds 0, 1, ...
+        random: number of random subsets, drawn by seeds that `select` does not use by default
         run: store, resources and progress to use
     """
     from tamis.run.measure import asked, measures, subsets_of

@@ -234,9 +234,8 @@ class Tally:
             low, high = quota.of(total)
             if quota.group != OTHERS and quota.group not in place:
                 raise UserError(f"quota {quota}: no row has it; {nearest(quota.group, names)}")
-            which = [place[quota.group]] if quota.group in place else []
-            if quota.group == OTHERS:
-                which = [i for i, name in enumerate(names) if name not in named]
+            others = [i for i, name in enumerate(names) if name not in named]
+            which = others if quota.group == OTHERS else [place[quota.group]]
             asked.update(which)
             for i in which:
                 least[i], most[i] = low, total if high is None else high

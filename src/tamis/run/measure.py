@@ -81,7 +81,7 @@ def measures(
     wanted: Sequence[Asked],
     random: int = 3,
 ) -> list[Measured]:
-    """Each subset measured, beside random subsets drawn by the seeds 0, 1, ...
+    """Each subset measured, beside random subsets drawn by seeds of their own.
 
     These are drawn from the rows that have what the measure looks at, and are as many as the
     subset's own rows that have it. Raises UserError where nothing of a subset can be measured.

@@ -45,7 +45,15 @@ class Farthest:
         self._centre_norms = np.empty(64, np.float32)
         self._count = 0
         self._refused: list[int] = []
-        self._clear_front()
+        self._front = np.empty(0, np.int64)
+        self._near = np.empty(0, np.float32)
+        self._front_vectors = np.empty((0, self._table.dimensions), np.float32)
+        self._front_norms = np.empty(0, np.float32)
+        self._front_same = self._front_norms
+        self._close = 0.0  # how far rounding may put two distances of the front apart
+        self._known = np.empty(0)  # exact distances of the front, NaN where none was asked for
+        self._some_known = False
+        self._outside = float("inf")
         for row in given:
             self._add(row)
 
@@ -151,17 +159,6 @@ class Farthest:
             apart = centres[squared <= squared.min() + close].astype(np.float64) - vector
             self._known[place] = np.square(apart).sum(axis=1).min()
         return np.asarray(self._known[places], np.float64)
-
-    def _clear_front(self) -> None:
-        self._front = np.empty(0, np.int64)
-        self._near = np.empty(0, np.float32)
-        self._front_vectors = np.empty((0, self._table.dimensions), np.float32)
-        self._front_norms = np.empty(0, np.float32)
-        self._front_same = self._front_norms
-        self._close = 0.0  # how far rounding may put two distances of the front apart
-        self._known = np.empty(0)  # exact distances of the front, NaN where none was asked for
-        self._some_known = False
-        self._outside = float("inf")
 
     def _refill(self) -> None:
         """Makes the front the rows that are certainly farther than all others."""
