@@ -17,9 +17,9 @@ WHOLE = 1 << 30
 class Table:
     """The vectors of some rows of a pool as float32, shape (rows, dimensions).
 
-    `table[which]` hands out a slice or an array of rows, not to be written to; they are in memory up
-    to `WHOLE` bytes, and above that come from where the column lies, so that a memory-mapped float16
-    file is never in memory whole.
+    `table[which]` hands out a slice or an array of rows, not to be written to. They are in memory
+    up to `WHOLE` bytes, and above that come from where the column lies, so that a memory-mapped
+    float16 file is never in memory whole.
     """
 
     def __init__(self, pool: Pool, name: str, rows: Ints, *, directions: bool = False) -> None:
