@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tamis.selectors._kmeans import automatic, k_means
+from tamis.kmeans import automatic, k_means
 
 cluster = pytest.importorskip("sklearn.cluster")
 

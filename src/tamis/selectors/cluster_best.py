@@ -18,7 +18,7 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors._kmeans import automatic, k_means
+from tamis.kmeans import automatic, k_means
 from tamis.selectors._quota import apportion
 from tamis.selectors._rows import drawn, usable
 from tamis.selectors._table import Table

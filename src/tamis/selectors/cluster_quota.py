@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import Literal
 
 from tamis.budget import Budget
-from tamis.selectors._kmeans import automatic, k_means
+from tamis.kmeans import automatic, k_means
 from tamis.selectors._quota import Allocation, quota_order, weights_of
 from tamis.selectors._rows import drawn, usable
 from tamis.selectors._table import Table

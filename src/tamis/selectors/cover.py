@@ -46,8 +46,8 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
+from tamis.kmeans import Clusters, automatic, k_means
 from tamis.selectors._greedy import TIE, first_best
-from tamis.selectors._kmeans import Clusters, automatic, k_means
 from tamis.selectors._rows import Picks, drawn, shares, told, usable
 from tamis.selectors._table import unit
 from tamis.selectors._threads import one_thread

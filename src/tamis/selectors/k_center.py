@@ -27,8 +27,8 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
+from tamis.kmeans import automatic, k_means
 from tamis.selectors._farthest import Farthest, nearest_to
-from tamis.selectors._kmeans import automatic, k_means
 from tamis.selectors._rows import drawn, named, told, usable
 from tamis.selectors._table import Table
 from tamis.selectors._threads import one_thread

@@ -5,8 +5,8 @@ import pytest
 from measure_pools import pool, rows, vectors
 
 from tamis.errors import UserError
+from tamis.kmeans import automatic, k_means
 from tamis.measures.cluster_entropy import cluster_entropy
-from tamis.selectors._kmeans import automatic, k_means
 
 
 def piles(sizes):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from tamis import kmeans
 from tamis.errors import UserError
-from tamis.selectors import _kmeans
-from tamis.selectors._kmeans import assign, automatic, k_means
+from tamis.kmeans import assign, automatic, k_means
 
 
 def blobs(rows, dimensions=8, groups=5, seed=0):
@@ -22,7 +22,7 @@ def test_blobs_are_found():
 
 
 def test_every_row_is_with_its_nearest_centre(monkeypatch):
-    monkeypatch.setattr(_kmeans, "_BLOCK", 100)  # several blocks
+    monkeypatch.setattr(kmeans, "_BLOCK", 100)  # several blocks
     vectors, _ = blobs(333)
     found = k_means(vectors, 9)
     exact = np.linalg.norm(vectors[:, None].astype(float) - found.centres, axis=2)
@@ -55,15 +55,15 @@ def test_equal_rows_make_one_cluster():
 def test_no_cluster_is_empty_and_a_lost_centre_moves_to_the_farthest_row():
     vectors, _ = blobs(200)
     labels, squared = assign(vectors, vectors[:1])
-    centres = _kmeans._means(vectors, labels, squared, 3)
+    centres = kmeans._means(vectors, labels, squared, 3)
     far = np.argsort(-squared, kind="stable")[:2]
     assert np.array_equal(centres[1:], vectors[far])
     assert k_means(vectors, 50).sizes.min() > 0
 
 
 def test_a_sample_is_fitted_and_all_rows_are_assigned(monkeypatch):
-    monkeypatch.setattr(_kmeans, "SAMPLE", 20)
-    monkeypatch.setattr(_kmeans, "SMALLEST_SAMPLE", 1)
+    monkeypatch.setattr(kmeans, "SAMPLE", 20)
+    monkeypatch.setattr(kmeans, "SMALLEST_SAMPLE", 1)
     vectors, truth = blobs(2000)
     found = k_means(vectors, 5)
     assert len(found.labels) == 2000
