@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
 
-from tamis.types import Ints, Vectors
+from tamis.templates import Piece
+from tamis.types import Floats, Ints, Vectors
 
 
 @runtime_checkable
@@ -26,3 +28,139 @@ class Tokenizer(Protocol):
     def id(self) -> str: ...
 
     def count_tokens(self, texts: Sequence[str]) -> Ints: ...
+
+
+Quantity = Literal["loss", "entropy", "el2n", "last", "mean", "weighted"]
+"""What a language model is asked of a passage.
+
+Of each scored token: loss = -log P(token | what stands before it), in nats; entropy of that
+prediction, in nats; el2n = ||prediction - one-hot(token)||_2. Of the passage: the last layer's
+state at its last token, their mean, and their mean weighted by position 1, 2, ..., n.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Uniform noise on the embeddings of a text of `length` tokens, as NEFTune adds it.
+
+    Each of length x width numbers is drawn from (-1, 1) by the seed and scaled by
+    alpha / sqrt(length * width). A passage that is a part of that text, from token `offset` on,
+    gets that part of it.
+    """
+
+    seed: int
+    alpha: float
+    length: int
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Token ids, and what is asked of them.
+
+    Args:
+        ids: the tokens, at least one and at most the model's context
+        spans: (start, stop) of the tokens that are scored, in order, without overlap; the token at
+            0 has nothing before it and cannot be scored
+        want: the quantities
+        options: tokens whose log-probabilities after the passage are wanted
+        noise: noise on the embeddings
+    """
+
+    ids: Ints
+    spans: tuple[tuple[int, int], ...] = ()
+    want: tuple[Quantity, ...] = ("loss",)
+    options: tuple[int, ...] = ()
+    noise: Noise | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a language model found in a passage.
+
+    `tokens` has, for each quantity of tokens, one value a scored token, spans end to end;
+    `states` a vector for each quantity of the passage; `options` a log-probability each.
+    """
+
+    tokens: Mapping[str, Floats] = field(default_factory=dict)
+    states: Mapping[str, Vectors] = field(default_factory=dict)
+    options: Floats | None = None
+
+
+@runtime_checkable
+class Likelihood(Protocol):
+    """A causal language model that reads passages.
+
+    A reading does not depend on what is read beside it, within the tolerance that the backend
+    states. `start` is the token that a text begins with, `end` the text of the token that ends it.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def context(self) -> int: ...
+
+    @property
+    def start(self) -> int | None: ...
+
+    def encode(self, texts: Sequence[str], *, markup: bool = False) -> list[Ints]:
+        """Token ids of each text, nothing added; special tokens are found in markup only."""
+        ...
+
+    def chat(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[Piece]:
+        """The pieces of a conversation in the model's own template."""
+        ...
+
+    def read(self, passages: Sequence[Passage]) -> list[Reading]: ...
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """A causal language model that goes on with a passage, always with the likeliest token."""
+
+    @property
+    def id(self) -> str: ...
+
+    def generate(self, prompts: Sequence[Ints], tokens: int) -> list[Ints]:
+        """At most `tokens` new tokens for each prompt, without the token that ends the text."""
+        ...
+
+
+Direction = Literal["sgd", "adam", "adam_outside"]
+"""sgd: the gradient itself. adam: the step that Adam would take next, m' / sqrt(v' + eps) out of
+the moments that the model comes with; adam_outside: m' / (sqrt(v') + eps)."""
+
+Projection = Literal["sketch", "rademacher"]
+"""How gradients become short; both keep inner products on average and err by as much.
+
+sketch: each number is added, with a random sign, to one place. rademacher: every place is a sum
+over all numbers with random signs.
+"""
+
+Weights = Literal["layers", "adapter"]
+"""layers: the weights of all linear layers inside the model; adapter: low-rank ones beside them."""
+
+
+@runtime_checkable
+class Gradients(Protocol):
+    """A causal language model that says how a passage would move its trainable parameters."""
+
+    @property
+    def id(self) -> str: ...
+
+    def gradients(
+        self,
+        passages: Sequence[Passage],
+        *,
+        direction: Direction,
+        dim: int,
+        seed: int,
+        projection: Projection,
+    ) -> Vectors:
+        """Projected gradients of the mean loss over the scored tokens, shape (passages, dim)."""
+        ...
+
+    def norms(self, passages: Sequence[Passage], *, weights: Weights, seed: int) -> Floats:
+        """Length of each passage's gradient before any projection."""
+        ...

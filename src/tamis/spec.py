@@ -15,7 +15,7 @@ import json
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 from tamis.budget import Budget
@@ -25,8 +25,13 @@ from tamis.types import Batch, ColumnName, Dataset, Ints, Pool
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Kind = Literal["score", "select", "measure", "recipe"]
+Precision = Literal["", "auto", "float32", "bfloat16", "float16", "int8"]
 Family = Literal["indicators", "trainable-llm", "powerful-llm", "small-model", "baseline", "beyond"]
 Prefer = Literal["high", "low", "none"]
+
+
+LANGUAGE_MODEL = ("Likelihood", "Generator", "Gradients")
+"""The protocols behind which a run's one language model stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,16 @@ class Param:
         if typing.get_origin(self.type) is Literal:
             return "|".join(map(str, typing.get_args(self.type)))
         return getattr(self.type, "__name__", None) or str(self.type).replace("typing.", "")
+
+
+WHICH_MODEL = {
+    "model": Param("model", str, "", "another language model than the run's, for this score alone"),
+    "dtype": Param(
+        "dtype", Precision, "", "another precision than the run's, for this score alone"
+    ),
+}
+"""What every scorer that reads a language model can be told besides its own parameters: scores by
+several models stand beside each other, as perplexity and perplexity(model=./tuned)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +121,27 @@ class Spec:
             raise UserError("\n".join(faults))
         return values
 
+    @property
+    def reads_model(self) -> bool:
+        """Whether a language model is among its inputs."""
+        return any(kind.__name__ in LANGUAGE_MODEL for kind in self.resources.values())
+
+    def own(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters that the function itself takes: which model it reads is none of them."""
+        return {n: v for n, v in params.items() if n not in self.which_model}
+
+    @property
+    def which_model(self) -> Mapping[str, Param]:
+        """The parameters that name the model of this score."""
+        return WHICH_MODEL if self.kind == "score" and self.reads_model else {}
+
     def key(self, params: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
         """Cache key: everything that changes the number.
 
         `inputs` holds the ids of resources, the keys of columns and, for table scope or a target
         set, the fingerprints of datasets.
         """
-        parts = [self.kind, self.name, self.version, self.code, params, inputs]
+        parts = [self.kind, self.name, self.version, self.code, self.own(params), inputs]
         text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
@@ -217,6 +246,12 @@ def _attach(function: Function, kind: Kind, family: Family, version: int, **said
         params=params,
         function=function,
     )
+    clash = sorted(set(params) & set(spec.which_model))
+    if clash:
+        raise TypeError(
+            f"{function.__name__}: {clash[0]} is taken by what names the language model"
+        )
+    spec = replace(spec, params={**params, **spec.which_model})
     function.__tamis__ = spec  # type: ignore[attr-defined]
     return function
 

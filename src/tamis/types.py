@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 Vectors = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+_NO_VALUES: Vectors = np.empty(0, np.float32)
+
 MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string()), ("tool_calls", pa.string())])
 """role: system, user, assistant or tool; tool_calls: a JSON array, null where there is none."""
 
@@ -150,7 +152,7 @@ def fingerprint(ids: pa.ChunkedArray) -> str:
 class Column:
     """One value a row, null where there is none, and then the reason why in `problem`."""
 
-    values: pa.Array  # float64, fixed-size list of float32, string, or list of strings
+    values: pa.Array  # float64, string, or a list: of strings, or of float32 (vectors, series)
     problem: pa.Array  # string: null where there is a value
 
     @classmethod
@@ -197,6 +199,22 @@ class Column:
         kept = [None if why else list(tags) for tags, why in zip(values, problem, strict=True)]
         return cls(pa.array(kept, pa.list_(pa.string())), pa.array(problem, pa.string()))
 
+    @classmethod
+    def series(cls, values: Sequence[NDArray[Any]], **problems: Mask) -> Column:
+        """A column with any number of float32 a row, such as a loss for each token.
+
+        A NaN in a row that no problem explains is an error of the scorer.
+        """
+        problem = _problems(len(values), problems)
+        null = _named(problem)
+        kept = [_NO_VALUES if gone else row for row, gone in zip(values, null, strict=True)]
+        flat = np.concatenate([_NO_VALUES, *kept]).astype(np.float32)
+        if np.isnan(flat).any():
+            raise ValueError("a value of a series is NaN and no problem says why")
+        starts = pa.array(np.cumsum([0, *map(len, kept)], dtype=np.int64))
+        lists = pa.LargeListArray.from_arrays(starts, pa.array(flat), mask=pa.array(null))
+        return cls(lists, pa.array(problem, pa.string()))
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -212,6 +230,11 @@ def _problems(rows: int, masks: Mapping[str, Mask]) -> NDArray[np.object_]:
 def _named(problem: NDArray[np.object_]) -> Mask:
     """Which rows have a problem."""
     return np.array([why is not None for why in problem], dtype=bool)
+
+
+def is_series(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds any number of numbers a row."""
+    return bool(pa.types.is_large_list(kind) and pa.types.is_floating(kind.value_type))
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +292,18 @@ class Pool:
         size = values.type.list_size
         flat = values.values.slice(values.offset * size, len(values) * size)
         return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(len(values), size)
+
+    def series(self, name: str) -> tuple[Vectors, Ints]:
+        """A column with any number of values a row: all values end to end, and where rows begin.
+
+        Row i has values[starts[i]:starts[i + 1]]; a row without a series has none.
+        """
+        values = self.column(name).values
+        if not is_series(values.type):
+            raise UserError(f"column {name!r} holds {values.type}, and a series is needed here")
+        lengths = pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False)
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return np.asarray(values.flatten().to_numpy(zero_copy_only=False)), starts
 
     def labels(self, name: str) -> list[Any]:
         """A label or tag column as Python values; a score column's values as they are."""

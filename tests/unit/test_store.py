@@ -49,6 +49,8 @@ def test_what_was_appended_is_read_in_the_order_asked_for(store):
         Column.vectors(np.arange(6).reshape(3, 2), none=np.array([False, True, False])),
         Column.strings(["a", None, "c"], none=np.array([False, True, False])),
         Column.tags([["a", "b"], [], ["c"]], none=np.array([False, True, False])),
+        Column.series([[1.5, 2.5], [], [3.5]], none=np.array([False, True, False])),
+        Column.series([[1.5, 2.5], [], [3.5]]),
     ],
 )
 def test_every_kind_of_column_comes_back_as_it_was(store, column):

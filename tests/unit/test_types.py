@@ -66,6 +66,39 @@ def test_vectors_keep_their_rows_where_one_is_missing(rows):
     assert pool.take(np.array([2, 0])).vectors("v").tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
+def test_a_series_holds_any_number_of_values_a_row(rows):
+    parts = [np.array([1, 2]), np.zeros(0), np.array([7, 8, 9]), np.array([3.5])]
+    column = Column.series(parts, cut=np.array([False, False, True, False]))
+    assert column.values.to_pylist() == [[1, 2], [], None, [3.5]]
+    assert column.problem.to_pylist() == [None, None, "cut", None]
+    pool = Pool.of(rows().take(np.arange(4)), s=column)
+    for part, flat, starts in (
+        (pool, [1, 2, 3.5], [0, 2, 2, 2, 3]),
+        (pool.take(np.array([3, 2, 0])), [3.5, 1, 2], [0, 1, 1, 3]),
+        (pool.take(np.empty(0, np.int64)), [], [0]),
+    ):
+        values, begin = part.series("s")
+        assert values.tolist() == flat and begin.tolist() == starts
+        assert values.dtype == np.float32 and begin.dtype == np.int64
+
+
+def test_a_slice_of_a_series_begins_at_its_own_first_row(rows):
+    column = Column.series([np.array([1.0, 2.0]), np.array([3.0]), np.array([4.0, 5.0])])
+    part = Column(column.values.slice(1), column.problem.slice(1))
+    values, starts = Pool.of(rows().take(np.arange(2)), s=part).series("s")
+    assert values.tolist() == [3, 4, 5] and starts.tolist() == [0, 1, 3]
+
+
+def test_a_nan_in_a_series_without_a_reason_is_an_error(rows):
+    broken = [np.array([1.0, np.nan]), np.array([2.0])]
+    with pytest.raises(ValueError, match="no problem says why"):
+        Column.series(broken)
+    column = Column.series(broken, undefined=np.array([True, False]))
+    assert column.values.to_pylist() == [None, [2.0]]
+    with pytest.raises(UserError, match="a series is needed"):
+        Pool.of(rows().take(np.arange(2)), length=np.array([1.0, 2.0])).series("length")
+
+
 def test_a_column_of_the_wrong_kind_is_named(rows):
     pool = Pool.of(rows().take(np.arange(2)), length=np.array([1.0, 2.0]))
     with pytest.raises(UserError, match="did you mean 'length'"):

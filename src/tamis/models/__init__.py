@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tamis.protocols import Embedder, Tokenizer
+from tamis.protocols import Embedder, Likelihood, Tokenizer
 
 
 def named_embedder(name: str) -> Embedder:
@@ -21,3 +21,18 @@ def named_tokenizer(name: str) -> Tokenizer:
     from tamis.models.tokenizer import load_tokenizer
 
     return load_tokenizer(name)
+
+
+def named_language_model(name: str, dtype: str = "auto", device: str = "auto") -> Likelihood:
+    """A causal language model: `reference`, a Hub name, a folder, vllm:NAME or NAME@URL."""
+    if "@http" in name:
+        from tamis.models.server import Server
+
+        return Server.named(name, dtype)
+    if name.startswith("vllm:"):
+        from tamis.models.vllm import VLLM
+
+        return VLLM(name.removeprefix("vllm:"), dtype=dtype)
+    from tamis.models.hf import HuggingFace
+
+    return HuggingFace(name, dtype=dtype, device=device)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from tamis.types import Ints, Vectors
+from tamis.models.moments import step
+from tamis.protocols import Direction, Noise, Passage, Projection, Quantity, Reading, Weights
+from tamis.templates import END, TEMPLATES, Piece, given_input, render
+from tamis.types import Floats, Ints, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +40,140 @@ class FakeTokenizer:
 
     def count_tokens(self, texts: Sequence[str]) -> Ints:
         return np.asarray([-(-len(text) // 4) for text in texts], np.int64)
+
+
+START = 256
+"""The fake model's tokens are bytes; this one begins and ends a text."""
+WIDTH = 8
+_TABLES = np.random.default_rng(7)
+_INPUT, _OUTPUT = _TABLES.normal(size=(257, WIDTH)), _TABLES.normal(size=(WIDTH, 257))
+
+
+@dataclass(frozen=True, slots=True)
+class FakeLikelihood:
+    """A causal model of bytes in float64: its state is a fading sum of what it read.
+
+    It is Likelihood, Generator and Gradients at once.
+    """
+
+    id: str = "fake"
+    context: int = 512
+    start: int | None = START
+    vocabulary: int = START + 1
+
+    def encode(self, texts: Sequence[str], *, markup: bool = False) -> list[Ints]:
+        """UTF-8 bytes; in markup the end of a text is a token."""
+        if not markup:
+            return [_bytes(text) for text in texts]
+        parts = [[_bytes(part) for part in text.split(END)] for text in texts]
+        end = np.array([START], np.int64)
+        return [np.concatenate([p[0], *(x for part in p[1:] for x in (end, part))]) for p in parts]
+
+    def chat(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[Piece]:
+        """The template tulu, with the tools in front."""
+        shown = [Piece(tools, "text")] if tools else []
+        return shown + render(TEMPLATES["tulu"], messages, given_input(None))
+
+    def read(self, passages: Sequence[Passage]) -> list[Reading]:
+        return [_read(passage) for passage in passages]
+
+    def generate(self, prompts: Sequence[Ints], tokens: int) -> list[Ints]:
+        """The likeliest bytes, one after the other."""
+        found = []
+        for prompt in prompts:
+            ids = prompt
+            while len(ids) < len(prompt) + tokens:
+                best = int(np.argmax(_states(ids)[-1] @ _OUTPUT))
+                if best == START:
+                    break
+                ids = np.append(ids, best)
+            found.append(ids[len(prompt) :])
+        return found
+
+    def gradients(
+        self,
+        passages: Sequence[Passage],
+        *,
+        direction: Direction,
+        dim: int,
+        seed: int,
+        projection: Projection,
+    ) -> Vectors:
+        """D loss / d output table, each number with a sign at one of `dim` places.
+
+        Adam is Adam's first step, from moments of 0.
+        """
+        drawn = np.random.default_rng([seed, projection == "sketch"])
+        places = drawn.integers(dim, size=WIDTH * 257)
+        signs = drawn.choice([-1.0, 1.0], size=WIDTH * 257)
+        steps = [signs * step(_gradient(p), 0.0, 0.0, direction) for p in passages]
+        found = [np.bincount(places, moved, dim) for moved in steps]
+        return np.array(found, np.float32).reshape(-1, dim)
+
+    def norms(self, passages: Sequence[Passage], *, weights: Weights, seed: int) -> Floats:
+        """Length of the same gradient; its one table is all that it has."""
+        return np.array([np.linalg.norm(_gradient(passage)) for passage in passages], np.float64)
+
+
+def _bytes(text: str) -> Ints:
+    return np.frombuffer(text.encode("utf-8", "replace"), np.uint8).astype(np.int64)
+
+
+def _states(ids: Ints, noise: Noise | None = None) -> Floats:
+    """h_t = 0.8 h_(t-1) + embedding of token t, shape (tokens, width)."""
+    vectors = _INPUT[ids]
+    if noise is not None:
+        drawn = np.random.default_rng(noise.seed).uniform(-1, 1, (noise.length, WIDTH))
+        part = drawn[noise.offset : noise.offset + len(ids)]
+        vectors = vectors + part * noise.alpha / np.sqrt(noise.length * WIDTH)
+    states = np.empty_like(vectors)
+    state = np.zeros(WIDTH)
+    for at, vector in enumerate(vectors):
+        state = 0.8 * state + vector
+        states[at] = state
+    return states
+
+
+def _predictions(states: Floats) -> Floats:
+    """Log P of every token after each state."""
+    logits = states @ _OUTPUT
+    top = logits.max(axis=1, keepdims=True)
+    shifted: Floats = logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
+    return shifted
+
+
+def _scored(passage: Passage) -> Ints:
+    return np.concatenate([np.empty(0, np.int64), *(np.arange(a, b) for a, b in passage.spans)])
+
+
+def _read(passage: Passage) -> Reading:
+    states = _states(passage.ids, passage.noise)
+    at = _scored(passage)
+    logs = _predictions(states[at - 1])
+    loss = -logs[np.arange(len(at)), passage.ids[at]]
+    chances = np.exp(logs)
+    ramp = np.arange(1, len(states) + 1)
+    tokens: dict[Quantity, Floats] = {
+        "loss": loss,
+        "entropy": -(chances * logs).sum(axis=1),
+        "el2n": np.sqrt((chances**2).sum(axis=1) - 2 * np.exp(-loss) + 1),
+    }
+    pooled: dict[Quantity, Floats] = {
+        "last": states[-1],
+        "mean": states.mean(axis=0),
+        "weighted": ramp @ states / ramp.sum(),
+    }
+    return Reading(
+        {name: tokens[name] for name in passage.want if name in tokens},
+        {name: pooled[name].astype(np.float32) for name in passage.want if name in pooled},
+        _predictions(states[-1:])[0, list(passage.options)] if passage.options else None,
+    )
+
+
+def _gradient(passage: Passage) -> Floats:
+    states = _states(passage.ids, passage.noise)
+    at = _scored(passage)
+    errors = np.exp(_predictions(states[at - 1]))
+    errors[np.arange(len(at)), passage.ids[at]] -= 1
+    flat: Floats = (states[at - 1].T @ errors / max(len(at), 1)).ravel()
+    return flat

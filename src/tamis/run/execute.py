@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tamis.errors import UserError
-from tamis.run.plan import Step
+from tamis.models.shared import Shared, Waiting
+from tamis.run.plan import Step, which_model
 from tamis.run.progress import Progress
 from tamis.spec import Spec
 from tamis.store import Store
@@ -23,13 +24,15 @@ from tamis.types import Batch, Column, Dataset, Ints, Mask, Pool, as_column
 
 SHARD = 8192
 """Rows a part holds: small enough to lose little, large enough that a part's cost is nothing."""
+SLOW_SHARD = 512
+"""The same where a language model reads each row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What a scorer may be handed besides rows."""
 
-    resource: Callable[[str], Any]  # protocol name -> object
+    resource: Callable[..., Any]  # (protocol's name, model=, dtype=) -> object
     target: Dataset | None
 
 
@@ -39,22 +42,35 @@ def compute(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Prog
         return call(step, Batch(pool.data.table) if step.spec.scope == "row" else pool, inputs)
     folder = store.folder(step.spec.name, step.key)
     ids = pool.data.ids
-    seen = store.parts(folder)  # before reading: what comes after this is somebody else's
     column, missing = store.read(folder, ids)
     if column is not None and not missing.any():
         return column
-    header = {"column": step.name, "version": step.spec.version, "parameters": dict(step.params)}
-    store.describe(folder, header)
     if step.spec.scope == "table":
+        _describe(step, store)
         _table(step, pool, inputs, store, progress)
     else:
-        _shards(step, pool.data, missing, seen, inputs, store, progress)
+        by_row([step], pool.data, inputs, store, progress)
     column, missing = store.read(folder, ids)
     if column is None or missing.any():
         raise RuntimeError(
             f"{step.name}: {int(missing.sum())} rows were computed and not found again"
         )
     return column
+
+
+def together(steps: Sequence[Step]) -> list[list[Step]]:
+    """Row scorers that ask the same language model, in groups of at least two."""
+    groups: dict[tuple[tuple[str, Any], ...], list[Step]] = {}
+    for step in steps:
+        asks = [kind.__name__ for kind in step.spec.resources.values()]
+        if step.spec.scope == "row" and asks == ["Likelihood"] and not step.spec.targets:
+            groups.setdefault(tuple(which_model(step.spec, step.params).items()), []).append(step)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _describe(step: Step, store: Store) -> None:
+    header = {"column": step.name, "version": step.spec.version, "parameters": dict(step.params)}
+    store.describe(store.folder(step.spec.name, step.key), header)
 
 
 def _table(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progress) -> None:
@@ -68,51 +84,108 @@ def _table(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progr
     progress(step.name, len(pool), len(pool))
 
 
-def _shards(
-    step: Step,
-    data: Dataset,
-    missing: Mask,
-    seen: set[Path],
-    inputs: Inputs,
-    store: Store,
-    progress: Progress,
+def by_row(
+    steps: Sequence[Step], data: Dataset, inputs: Inputs, store: Store, progress: Progress
 ) -> None:
-    """Row scope: shards are cut at the same places in every run, so that claims meet.
+    """Computes what is missing of columns whose rows stand by themselves, shard by shard.
 
-    A shard that another process holds is left for last, and then waited for.
+    Shards are cut at the same places in every run, so that claims meet; one that another process
+    holds is left for last, and then waited for. Steps that are given together ask together.
     """
-    folder = store.folder(step.spec.name, step.key)
-    starts = [s for s in range(0, len(data), SHARD) if missing[s : s + SHARD].any()]
-    total, done = int(missing.sum()), 0
-    progress(step.name, 0, total)
+    # locks are taken in this order by everybody: nobody waits for one who waits
+    columns = sorted((Lacking.of(s, data, store) for s in steps), key=lambda c: str(c.folder))
+    size = SLOW_SHARD if any(step.spec.reads_model for step in steps) else SHARD
+    name, total = ", ".join(step.name for step in steps), sum(c.total for c in columns)
+    todo = [
+        (start, [c for c in columns if c.missing[start : start + size].any()])
+        for start in range(0, len(data), size)
+    ]
+    progress(name, 0, total)
+    done = 0
     for wait in (False, True):
         left = []
-        for start in starts:
-            rows, part = data.table.slice(start, SHARD), missing[start : start + SHARD]
-            with store.claim(folder, rows["id"], wait=wait) as held:
-                if not held:
-                    left.append(start)
-                    continue
-                if store.parts(folder) - seen:  # somebody else has written meanwhile
-                    part = store.read(folder, rows["id"])[1]
-                if part.any():
-                    batch = Batch(rows.filter(pa.array(part)))
-                    seen.add(store.append(folder, batch.table["id"], call(step, batch, inputs)))
-            done += int(missing[start : start + SHARD].sum())
-            progress(step.name, done, total)
-        starts = left
+        for start, wanted in todo:
+            rows = data.table.slice(start, size)
+            with ExitStack() as claims:
+                held = [
+                    c
+                    for c in wanted
+                    if claims.enter_context(store.claim(c.folder, rows["id"], wait=wait))
+                ]
+                _shard(held, rows, start, inputs, store)
+            done += sum(int(c.missing[start : start + size].sum()) for c in held)
+            left.append((start, [c for c in wanted if c not in held]))
+            progress(name, done, total)
+        todo = left
+
+
+@dataclass(frozen=True, eq=False)
+class Lacking:
+    """A column, where it is stored, and the rows that it lacks."""
+
+    step: Step
+    folder: Path
+    seen: set[Path]  # the parts that were there: what comes after them is somebody else's
+    missing: Mask
+    total: int
+
+    @classmethod
+    def of(cls, step: Step, data: Dataset, store: Store) -> Lacking:
+        folder = store.folder(step.spec.name, step.key)
+        seen = store.parts(folder)  # before reading
+        missing = store.read(folder, data.ids)[1]
+        _describe(step, store)
+        return cls(step, folder, seen, missing, int(missing.sum()))
+
+
+def _shard(
+    held: Sequence[Lacking], rows: pa.Table, start: int, inputs: Inputs, store: Store
+) -> None:
+    """Computes and commits what the columns lack of one shard."""
+    work: list[tuple[Lacking, Batch]] = []
+    for column in held:
+        part = column.missing[start : start + len(rows)]
+        if store.parts(column.folder) - column.seen:  # somebody else has written meanwhile
+            part = store.read(column.folder, rows["id"])[1]
+        if part.any():
+            work.append((column, Batch(rows.filter(pa.array(part)))))
+    found = call_together([(column.step, batch) for column, batch in work], inputs)
+    for (column, batch), values in zip(work, found, strict=True):
+        column.seen.add(store.append(column.folder, batch.table["id"], values))
+
+
+def call_together(work: Sequence[tuple[Step, Batch]], inputs: Inputs) -> list[Column]:
+    """The columns of several steps; what they ask of one language model is read once."""
+    if len(work) < 2:
+        return [call(step, batch, inputs) for step, batch in work]
+    models: dict[int, Shared] = {}
+
+    def resource(protocol: str, **which: str) -> Any:
+        found = inputs.resource(protocol, **which)
+        return models.setdefault(id(found), Shared(found))
+
+    asking = replace(inputs, resource=resource)
+    columns: dict[int, Column] = {}
+    while len(columns) < len(work):
+        for at, (step, batch) in enumerate(work):
+            if at not in columns:
+                with suppress(Waiting):
+                    columns[at] = call(step, batch, asking)
+        for model in models.values():
+            model.answer()
+    return [columns[at] for at in range(len(work))]
 
 
 def call(step: Step, rows: Batch | Pool, inputs: Inputs) -> Column:
     """Calls the scorer with what its signature asks for, and checks what it returns."""
     spec = step.spec
     handed: dict[str, Any] = {
-        argument: inputs.resource(protocol.__name__)
+        argument: inputs.resource(protocol.__name__, **which_model(spec, step.params))
         for argument, protocol in spec.resources.items()
     }
     handed |= {argument: inputs.target for argument in spec.targets}
     with borrowed(spec):
-        column = as_column(spec.function(rows, **handed, **step.params))
+        column = as_column(spec.function(rows, **handed, **spec.own(step.params)))
         if len(column) != len(rows):
             raise ValueError(f"{spec.name} returned {len(column)} values for {len(rows)} rows")
     return column

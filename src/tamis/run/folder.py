@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from tamis.data.write import made_folder
 from tamis.errors import UserError
-from tamis.types import Dataset, Pool, Selection
+from tamis.types import Dataset, Pool, Selection, is_series
 
 MANIFEST = "manifest.json"
 
@@ -69,7 +69,8 @@ def write_selection(folder: Path, pool: Pool, selection: Selection) -> Path:
         }
     )
     for name, column in pool.columns.items():
-        if not pa.types.is_fixed_size_list(column.values.type):  # vectors stay in the store
+        kind = column.values.type
+        if not (pa.types.is_fixed_size_list(kind) or is_series(kind)):  # these stay in the store
             table = table.append_column(name, column.values)
     path = folder / "selection.parquet"
     pq.write_table(table, path.with_suffix(".tmp"), compression="zstd")

@@ -27,7 +27,7 @@ class Step:
 class Setting:
     """What references are resolved against: resources by protocol name, and the target set."""
 
-    resource: Callable[[str], Any]
+    resource: Callable[..., Any]  # (protocol's name, model=, dtype=) -> object
     target: Dataset | None = None
     allow_code: bool = False
 
@@ -78,7 +78,7 @@ def _add(
         for column in columns_of(spec, params)
     }
     inputs |= {
-        argument: setting.resource(protocol.__name__).id
+        argument: setting.resource(protocol.__name__, **which_model(spec, params)).id
         for argument, protocol in spec.resources.items()
     }
     if spec.scope == "table":
@@ -103,6 +103,11 @@ def resolve(spec: Spec, reference: Reference) -> dict[str, Any]:
         elif param.is_column and isinstance(value, tuple | list):
             params[param.name] = tuple(str(parse(v)) for v in value)
     return params
+
+
+def which_model(spec: Spec, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that name another language model than the run's."""
+    return {name: params[name] for name in spec.which_model if params[name]}
 
 
 def columns_of(spec: Spec, params: Mapping[str, Any]) -> list[str]:

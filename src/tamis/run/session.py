@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tamis.errors import UserError
 from tamis.notation import parse
@@ -33,6 +33,11 @@ class Run:
         store: folder of the score store
         embedder: `static` (in the package), or a sentence-transformers model by name or folder
         tokenizer: `tamis` (in the package), a tokenizer.json, or a name on the Hub
+        model: language model: a Hub name (name:revision), a folder, `reference` (in the package),
+            vllm:NAME, or NAME@URL for an OpenAI-compatible server (NAME@URL#TOKENIZER where
+            the tokenizer has another name)
+        dtype: precision of the language model: auto, float32, bfloat16, float16 or int8
+        device: where it runs: auto, cpu, cuda, or several as cuda:0,cuda:1
         allow_code: permits methods from files, `./file.py:function`
         progress: called with step, rows done and rows in all
     """
@@ -40,6 +45,9 @@ class Run:
     store: Path | str | None = None
     embedder: str | Any = "static"
     tokenizer: str | Any = "tamis"
+    model: str | Any = "openai-community/gpt2"
+    dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
+    device: str = "auto"
     allow_code: bool = False
     progress: Progress = silent
     target: Dataset | None = field(default=None, repr=False)
@@ -58,17 +66,34 @@ class Run:
 
         return Store(Path(self.store).expanduser() if self.store else default_root())
 
-    def resource(self, protocol: str) -> Any:
-        """The object behind a protocol's name, loaded when it is first asked for."""
-        if protocol not in self.loaded:
-            from tamis import models
+    def resource(self, protocol: str, model: str = "", dtype: str = "") -> Any:
+        """The object behind a protocol's name, loaded when it is first asked for.
 
-            given = {"Embedder": self.embedder, "Tokenizer": self.tokenizer}[protocol]
-            load = {"Embedder": models.named_embedder, "Tokenizer": models.named_tokenizer}[
-                protocol
-            ]
-            self.loaded[protocol] = load(given) if isinstance(given, str) else given
-        return self.loaded[protocol]
+        `model` and `dtype` name another language model than the run's; `loaded` keeps each one.
+        """
+        from tamis.spec import LANGUAGE_MODEL
+
+        given = {"Embedder": self.embedder, "Tokenizer": self.tokenizer}.get(protocol, self.model)
+        given, dtype = model or given, dtype or self.dtype
+        name = protocol
+        if protocol in LANGUAGE_MODEL:
+            name = "language model" if (given, dtype) == (self.model, self.dtype) else ""
+            name = name or f"language model {given} {dtype}"
+        if name not in self.loaded:
+            self.loaded[name] = self._load(protocol, given, dtype)
+        return self.loaded[name]
+
+    def _load(self, protocol: str, given: Any, dtype: str) -> Any:
+        """A resource by name; an object is one already."""
+        from tamis import models
+
+        if not isinstance(given, str):
+            return given
+        if protocol == "Embedder":
+            return models.named_embedder(given)
+        if protocol == "Tokenizer":
+            return models.named_tokenizer(given)
+        return models.named_language_model(given, dtype, self.device)
 
     @property
     def setting(self) -> Setting:
@@ -84,14 +109,18 @@ class Run:
 
     def score(self, data: Dataset | Pool, references: Sequence[str]) -> Pool:
         """The rows with the named columns, computed or read from the store."""
-        from tamis.run.execute import Inputs, compute
+        from tamis.run.execute import Inputs, by_row, compute, together
         from tamis.run.plan import plan
         from tamis.types import Pool
 
         pool = data if isinstance(data, Pool) else Pool.of(data)
         given = frozenset(pool.columns)
         inputs = Inputs(self.resource, self.target)
-        for step in plan(references, pool.data.fingerprint, self.setting, given):
+        steps = plan(references, pool.data.fingerprint, self.setting, given)
+        new = [s for s in steps if (pool.data.fingerprint, s.name) not in self.computed]
+        for group in together(new) if len(pool) else ():
+            by_row(group, pool.data, inputs, self.scores, self.progress)
+        for step in steps:
             place = (pool.data.fingerprint, step.name)
             if place not in self.computed:
                 started = time.perf_counter()
@@ -107,8 +136,6 @@ class Run:
         Columns that the selector names are computed first. Rows without a value in one of them
         cannot be picked and are listed in `dropped` by reason.
         """
-        import numpy as np
-
         from tamis.run.execute import borrowed, scored
         from tamis.run.plan import columns_of, resolve
         from tamis.types import Pool
@@ -117,11 +144,7 @@ class Run:
         spec = find(written.method, kinds=("select",), allow_code=self.allow_code)
         params = resolve(spec, written)
         columns = columns_of(spec, params)
-        pool = self.score(data, columns + [quota.column for quota in budget.quotas])
-        limit = budget.of(len(pool))
-        if limit.tokens is not None and pool.costs is None:
-            pool = self.score(pool, [TOKENS])
-            pool = replace(pool, costs=pool.scores(TOKENS).astype(np.int64))
+        pool, limit = self.payable(data, columns, budget)
         if spec.targets and self.target is None:
             raise UserError(f"{spec.name} compares with a target set: give one with --target FILE")
         keep, dropped = scored(pool, columns)
@@ -140,6 +163,19 @@ class Run:
         )
         gone = {reason: inside.rows[rows] for reason, rows in picked.dropped.items()}
         return replace(picked, rows=inside.rows[picked.rows], dropped={**dropped, **gone})
+
+    def payable(
+        self, data: Dataset | Pool, columns: Sequence[str], budget: Budget
+    ) -> tuple[Pool, Budget]:
+        """The rows with these columns and with what the budget is paid in, and its limit."""
+        import numpy as np
+
+        pool = self.score(data, [*columns, *(quota.column for quota in budget.quotas)])
+        limit = budget.of(len(pool))
+        if limit.tokens is not None and pool.costs is None:
+            pool = self.score(pool, [TOKENS])
+            pool = replace(pool, costs=pool.scores(TOKENS).astype(np.int64))
+        return pool, limit
 
     def _target_pool(self, columns: Sequence[str]) -> Pool:
         """The target set with the columns that a selector compares; rows without one are left out.

@@ -1,0 +1,214 @@
+"""Causal language models of the transformers library (extra `lm`), by Hub name or folder."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cached_property
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from tamis.errors import MissingExtra, UserError
+from tamis.models.hf_tokenizer import ModelTokenizer
+from tamis.models.merging import merged, unmerged
+from tamis.protocols import Passage, Reading
+from tamis.templates import Piece
+from tamis.types import Ints
+
+if TYPE_CHECKING:
+    from tamis.models.reader import Reader
+
+VERSION = 1
+"""Raise it when a change of the engine moves a number beyond its tolerance."""
+
+BATCH_TOKENS = {"cpu": 1024, "cuda": 16_384}
+"""Tokens in a forward pass: what a processor's caches like, and what fills a GPU."""
+
+DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
+
+
+class HuggingFace:
+    """Likelihood by a causal language model; loads when it first reads.
+
+    A reading does not depend on what is read beside it beyond rounding: in float32 a loss moves by
+    less than 1e-4, in bfloat16 by about 1e-2, in int8 not at all; int8 itself is a first look.
+
+    Args:
+        name: `reference`, a folder, or a Hub name with an optional :revision
+        dtype: float32, bfloat16, float16 or int8; auto is float32 on a processor, else bfloat16
+        device: cpu, cuda, cuda:1, ...; several, as cuda:0,cuda:1, each hold the model and share
+            the work; auto is every GPU there is, else cpu
+        batch_tokens: tokens in a forward pass; 0 chooses by device
+    """
+
+    def __init__(
+        self, name: str, *, dtype: str = "auto", device: str = "auto", batch_tokens: int = 0
+    ) -> None:
+        if dtype not in DTYPES:
+            raise UserError(f"dtype is one of {', '.join(DTYPES)}, not {dtype!r}")
+        self.text = ModelTokenizer(name)
+        self._dtype, self._device, self._batch_tokens = dtype, device, batch_tokens
+        self.forward_tokens = 0  # tokens that went through the model so far
+
+    @property
+    def id(self) -> str:
+        return f"{self.text.id}/{self.dtype}/v{VERSION}"
+
+    @property
+    def context(self) -> int:
+        return self.text.context
+
+    @property
+    def start(self) -> int | None:
+        return self.text.start
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens the model predicts among."""
+        return int(self.text.config.get_text_config().vocab_size)
+
+    def encode(self, texts: Sequence[str], *, markup: bool = False) -> list[Ints]:
+        return self.text.encode(texts, markup=markup)
+
+    def chat(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[Piece]:
+        return self.text.chat(messages, tools)
+
+    @cached_property
+    def devices(self) -> list[str]:
+        """The devices that share the work, each as torch names it."""
+        torch = _torch()
+        if self._device != "auto":
+            return [part.strip() for part in self._device.split(",")]
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        return [f"cuda:{i}" for i in range(count)] or ["cpu"]
+
+    @property
+    def dtype(self) -> str:
+        if self._dtype != "auto":
+            return self._dtype
+        return "float32" if self.devices[0].startswith("cpu") else "bfloat16"
+
+    @cached_property
+    def readers(self) -> list[Reader]:
+        """The loaded model, once a device."""
+        _torch()
+        from tamis.models.reader import Reader
+
+        if self.devices[0].startswith("cpu"):
+            _keep_large_blocks()
+        return [Reader(self.text, self.dtype, device) for device in self.devices]
+
+    @cached_property
+    def batch_tokens(self) -> int:
+        kind = self.devices[0].partition(":")[0]
+        return self._batch_tokens or BATCH_TOKENS.get(kind, BATCH_TOKENS["cuda"])
+
+    def read(self, passages: Sequence[Passage]) -> list[Reading]:
+        """The readings of the passages; equal tokens go through the model once."""
+        self._refuse(passages)
+        found = merged(passages)
+        readings: list[Any] = [None] * len(found.passages)
+        free: SimpleQueue[Reader] = SimpleQueue()
+        for reader in self.readers:
+            free.put(reader)
+
+        def work(places: Sequence[int]) -> None:
+            reader = free.get()
+            try:
+                parts = self._read(reader, [found.passages[at] for at in places])
+            finally:
+                free.put(reader)
+            for at, part in zip(places, parts, strict=True):
+                readings[at] = part
+
+        with ThreadPoolExecutor(len(self.readers)) as workers:
+            for done in [workers.submit(work, places) for places in self._batches(found.passages)]:
+                done.result()
+        return unmerged(passages, found, readings)
+
+    def generate(self, prompts: Sequence[Ints], tokens: int) -> list[Ints]:
+        """At most `tokens` likeliest tokens after each prompt, without the end-of-text token."""
+        self._refuse([Passage(prompt) for prompt in prompts])
+        order = sorted(range(len(prompts)), key=lambda at: -len(prompts[at]))
+        found: list[Any] = [None] * len(prompts)
+        size = max(self.batch_tokens // (max(map(len, prompts), default=0) + tokens), 1)
+        for start in range(0, len(order), size):
+            part = order[start : start + size]
+            new = self.readers[0].generate([prompts[at] for at in part], tokens)
+            for at, ids in zip(part, new, strict=True):
+                found[at] = ids
+        return found
+
+    def _refuse(self, passages: Sequence[Passage]) -> None:
+        for passage in passages:
+            if not 0 < len(passage.ids) <= self.context:
+                raise ValueError(
+                    f"a passage has {len(passage.ids)} tokens, 1 to {self.context} fit"
+                )
+            if passage.spans and passage.spans[0][0] < 1:
+                raise ValueError("the first token of a passage has nothing before it: not scored")
+
+    def _batches(self, passages: Sequence[Passage]) -> Iterator[list[int]]:
+        """Places of passages of like length; the longest first, so that memory fails early."""
+        order = sorted(range(len(passages)), key=lambda at: -len(passages[at].ids))
+        packed = self.readers[0].packed
+        batch: list[int] = []
+        tokens = 0
+        for at in order:
+            # where texts are padded each takes as much as the longest
+            size = len(passages[at].ids if packed or not batch else passages[batch[0]].ids)
+            if batch and tokens + size > self.batch_tokens:
+                yield batch
+                batch, tokens, size = [], 0, len(passages[at].ids)
+            batch.append(at)
+            tokens += size
+        if batch:
+            yield batch
+
+    def _read(self, reader: Reader, passages: list[Passage]) -> list[Reading]:
+        """One forward pass; where memory does not suffice, in halves."""
+        try:
+            self.forward_tokens += sum(len(p.ids) for p in passages)
+            return reader.read(passages)
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
+        gc.collect()
+        with suppress(Exception):
+            _torch().cuda.empty_cache()
+        if len(passages) == 1:
+            raise UserError(
+                f"a text of {len(passages[0].ids):,} tokens does not fit in the memory of "
+                f"{reader.device}: set a smaller max_length, or a smaller model"
+            )
+        self.batch_tokens = max(self.batch_tokens // 2, 1)
+        half = len(passages) // 2
+        return self._read(reader, passages[:half]) + self._read(reader, passages[half:])
+
+
+def _torch() -> Any:
+    try:
+        import torch
+        import transformers  # noqa: F401
+    except ImportError:
+        raise MissingExtra("a language model", "lm") from None
+    return torch
+
+
+def _out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "allocate memory" in text
+
+
+def _keep_large_blocks() -> None:
+    """Tells glibc to keep freed memory: asking for it anew costs a third of a forward pass."""
+    if sys.platform != "linux":
+        return
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+        libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD

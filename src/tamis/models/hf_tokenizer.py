@@ -1,0 +1,128 @@
+"""A language model's tokenizer, its own chat template, and what its configuration says of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from tamis.errors import MissingExtra, UserError
+from tamis.models.hub import Located, locate
+from tamis.templates import END, Piece, said
+from tamis.types import Ints
+
+LONGEST = 1_000_000
+"""What a model without a longest text can read: as much as anybody asks for."""
+
+
+class ModelTokenizer:
+    """The half of `Likelihood` that needs no weights."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @cached_property
+    def located(self) -> Located:
+        return locate(self.name)
+
+    @property
+    def id(self) -> str:
+        return self.located.id
+
+    @cached_property
+    def config(self) -> Any:
+        """The model's configuration."""
+        return _loaded("AutoConfig", self.located)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        return _loaded("AutoTokenizer", self.located)
+
+    @cached_property
+    def context(self) -> int:
+        """Tokens that the model reads at once."""
+        text = self.config.get_text_config()
+        return int(getattr(text, "max_position_embeddings", None) or LONGEST)
+
+    @property
+    def start(self) -> int | None:
+        """The token that begins a text; where there is none, the one that ends the text before."""
+        begin = self.tokenizer.bos_token_id
+        found = begin if begin is not None else self.tokenizer.eos_token_id
+        return None if found is None else int(found)
+
+    def encode(self, texts: Sequence[str], *, markup: bool = False) -> list[Ints]:
+        """Token ids of each text, nothing added; special tokens are found in markup only."""
+        if markup:
+            end = self.tokenizer.eos_token or ""
+            return self._ids([text.replace(END, end) for text in texts], as_text=False)
+        return self._ids([text.encode("utf-8", "replace").decode() for text in texts], as_text=True)
+
+    def _ids(self, texts: list[str], *, as_text: bool) -> list[Ints]:
+        if not texts:
+            return []
+        # Nothing is padded or cut here: the longest text may be beyond what the model reads, and
+        # that is decided where a row's passes are cut together.
+        found = self.tokenizer(
+            texts,
+            add_special_tokens=False,
+            split_special_tokens=as_text,
+            return_attention_mask=False,
+            verbose=False,
+        )["input_ids"]
+        return [np.asarray(ids, np.int64) for ids in found]
+
+    def chat(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[Piece]:
+        """The pieces of a conversation in the model's own template.
+
+        The template is rendered once with a mark in the place of each turn's text, and cut at the
+        marks: what a row says can neither become markup nor move the place of its answer. Empty
+        where the template refuses the conversation or does not show each turn once.
+        """
+        if not self.tokenizer.chat_template:
+            raise UserError(f"{self.name} has no chat template: name another template than chat")
+        marked = [
+            {"role": turn["role"], "content": _mark(place)} for place, turn in enumerate(messages)
+        ]
+        try:
+            text = self.tokenizer.apply_chat_template(
+                marked, tools=json.loads(tools) if tools else None, tokenize=False
+            )
+        except Exception:  # a template raises what its author thought of: the row has the problem
+            return []
+        return _cut(text, messages)
+
+
+def _mark(place: int) -> str:
+    return f"\ue000{place}\ue001"  # private-use characters, which no template has a reason to hold
+
+
+def _cut(text: str, messages: Sequence[Mapping[str, Any]]) -> list[Piece]:
+    """Markup and turns in order, or nothing where a turn is missing or shown twice."""
+    pieces: list[Piece] = []
+    for place, turn in enumerate(messages):
+        before, found, text = text.partition(_mark(place))
+        if not found:
+            return []
+        pieces.append(Piece(before, "markup"))
+        pieces.append(Piece(said(turn), "answer" if turn["role"] == "assistant" else "text"))
+    if "\ue000" in text:
+        return []
+    return [p for p in [*pieces, Piece(text, "markup")] if p.text or p.kind == "answer"]
+
+
+def _loaded(kind: str, model: Located) -> Any:
+    """What the transformers library makes of the model's folder."""
+    try:
+        import transformers
+    except ImportError:
+        raise MissingExtra("a language model", "lm") from None
+    try:
+        return getattr(transformers, kind).from_pretrained(model.folder, local_files_only=True)
+    except Exception as error:  # the library raises many kinds; all mean the same to the user
+        what = {"AutoConfig": "configuration", "AutoTokenizer": "tokenizer"}.get(kind, "model")
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"the {what} of {model.name!r} cannot be loaded: {reason}") from error

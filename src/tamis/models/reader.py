@@ -1,0 +1,276 @@
+"""One causal language model on one device: a list of passages in, their readings out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from tamis.errors import UserError
+from tamis.models import packing
+from tamis.models.hf_tokenizer import ModelTokenizer
+from tamis.models.hub import weights
+from tamis.models.int8 import quantised
+from tamis.models.merging import positions
+from tamis.models.quantities import Head, of_options, of_tokens
+from tamis.protocols import Passage, Quantity, Reading
+from tamis.types import Ints
+
+TOKEN_QUANTITIES: tuple[Quantity, ...] = ("loss", "entropy", "el2n")
+STATES: tuple[Quantity, ...] = ("last", "mean", "weighted")
+
+AGREEMENT = {"float32": 1e-3, "bfloat16": 0.3, "float16": 0.1}
+"""How far log-probabilities may be from the library's own forward pass when a model is loaded.
+
+A wrong mask or a missing step of the head moves them by whole units."""
+
+
+class Reader:
+    """A loaded model.
+
+    Texts are packed end to end where the model lets its attention be replaced and where that
+    agrees with its own forward pass; elsewhere they are padded on the right, where padding cannot
+    reach a causal model's earlier tokens.
+    """
+
+    def __init__(self, text: ModelTokenizer, dtype: str, device: str) -> None:
+        self.name, self.device = text.name, torch.device(device)
+        self.model = _load(text, "float32" if dtype == "int8" else dtype).to(self.device)
+        _fuse(self.model)
+        self._attention = self.model.config._attn_implementation
+        self.end = text.tokenizer.eos_token_id
+        self.body, self.head = self.model.base_model, _head(self.model)
+        self.packed = self.device.type == "cpu" and self._packs()
+        self._check(AGREEMENT["float32" if dtype == "int8" else dtype])
+        if dtype == "int8":
+            self.model = quantised(self.model)
+            self.body, self.head = self.model.base_model, _head(self.model)
+
+    def read(self, passages: Sequence[Passage]) -> list[Reading]:
+        """The readings of passages that share one forward pass."""
+        with torch.inference_mode():
+            states, begins = self._states(passages)
+            tokens = self._tokens(passages, states, begins)
+            options = self._options(passages, states, begins)
+            pooled = [
+                _pooled(states[begin : begin + len(passage.ids)], passage.want)
+                for passage, begin in zip(passages, begins, strict=True)
+            ]
+        return [Reading(*parts) for parts in zip(tokens, pooled, options, strict=True)]
+
+    def generate(self, prompts: Sequence[Ints], tokens: int) -> list[Ints]:
+        """The likeliest tokens after prompts of any length, padded on the left."""
+        from transformers import GenerationConfig
+
+        longest = max(map(len, prompts))
+        ids = np.zeros((len(prompts), longest), np.int64)
+        mask = np.zeros_like(ids)
+        for row, prompt in enumerate(prompts):
+            ids[row, longest - len(prompt) :], mask[row, longest - len(prompt) :] = prompt, 1
+        # what the model's own settings say of sampling and penalties does not count here
+        plain = GenerationConfig(  # type: ignore[no-untyped-call]
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=tokens,
+            eos_token_id=self.end,
+            pad_token_id=self.end or 0,
+        )
+        with torch.inference_mode(), self._own_attention():
+            out = self.model.generate(
+                input_ids=torch.from_numpy(ids).to(self.device),
+                attention_mask=torch.from_numpy(mask).to(self.device),
+                generation_config=plain,
+            )
+        return [_until(row, self.end) for row in out[:, longest:].cpu().numpy()]
+
+    @contextmanager
+    def _own_attention(self) -> Iterator[None]:
+        """Within it the library's attention is used, which knows of padding on the left."""
+        if self.packed:
+            self.model.set_attn_implementation(self._attention)
+        try:
+            yield
+        finally:
+            if self.packed:
+                self.model.set_attn_implementation(packing.NAME)
+
+    def _states(self, passages: Sequence[Passage]) -> tuple[torch.Tensor, list[int]]:
+        """Last states of all tokens, shape (tokens, width), and where each passage begins."""
+        lengths = [len(p.ids) for p in passages]
+        if self.packed:
+            ids = np.concatenate([p.ids for p in passages])[None]
+            begins = np.cumsum([0, *lengths[:-1]]).tolist()
+            places = np.concatenate([np.arange(size) for size in lengths])[None]
+        else:
+            ids = np.zeros((len(passages), max(lengths)), np.int64)
+            for row, p in zip(ids, passages, strict=True):
+                row[: len(p.ids)] = p.ids
+            begins = (np.arange(len(passages)) * max(lengths)).tolist()
+            places = np.broadcast_to(np.arange(max(lengths)), ids.shape)
+        given: dict[str, Any] = {"input_ids": torch.from_numpy(ids).to(self.device)}
+        if any(p.noise for p in passages):
+            given = {"inputs_embeds": self._noisy(given["input_ids"], passages, begins)}
+        at = torch.from_numpy(places.copy()).to(self.device)
+        with packing.lengths_of(lengths):
+            found = self.body(**given, position_ids=at, use_cache=False).last_hidden_state
+        return found.flatten(0, 1), begins
+
+    def _noisy(
+        self, ids: torch.Tensor, passages: Sequence[Passage], begins: Sequence[int]
+    ) -> torch.Tensor:
+        """Embeddings of the tokens with the passages' noise on them."""
+        vectors: torch.Tensor = self.model.get_input_embeddings()(ids).clone()
+        flat, width = vectors.flatten(0, 1), vectors.shape[-1]
+        for p, begin in zip(passages, begins, strict=True):
+            if p.noise:
+                drawn = np.random.default_rng(p.noise.seed).uniform(-1, 1, (p.noise.length, width))
+                part = drawn[p.noise.offset : p.noise.offset + len(p.ids)]
+                part *= p.noise.alpha / np.sqrt(p.noise.length * width)
+                flat[begin : begin + len(p.ids)] += torch.from_numpy(part).to(flat)
+        return vectors
+
+    def _tokens(
+        self, passages: Sequence[Passage], states: torch.Tensor, begins: Sequence[int]
+    ) -> list[dict[str, Any]]:
+        """Quantities of the scored tokens of each passage."""
+        want = [q for q in TOKEN_QUANTITIES if any(q in p.want and p.spans for p in passages)]
+        scored = [positions(p) if want else np.empty(0, np.int64) for p in passages]
+        pairs = list(zip(passages, scored, begins, strict=True))
+        before = _on(states, [at - 1 + begin for _, at, begin in pairs])
+        targets = _on(states, [p.ids[at] for p, at, _ in pairs])
+        found = of_tokens(self.head, states[before], targets, want)
+        ends = np.cumsum([len(at) for at in scored])[:-1]
+        split = {name: np.split(values.numpy(), ends) for name, values in found.items()}
+        return [
+            {q: split[q][row].astype(np.float64) for q in p.want if q in split and p.spans}
+            for row, p in enumerate(passages)
+        ]
+
+    def _options(
+        self, passages: Sequence[Passage], states: torch.Tensor, begins: Sequence[int]
+    ) -> list[Any]:
+        """Log-probabilities of the options after each passage, None where there are none."""
+        rows = [row for row, p in enumerate(passages) if p.options]
+        found: list[Any] = [None] * len(passages)
+        if not rows:
+            return found
+        known = list(dict.fromkeys(token for row in rows for token in passages[row].options))
+        ends = [np.array([begins[row] + len(passages[row].ids) - 1]) for row in rows]
+        values = of_options(self.head, states[_on(states, ends)], known).numpy()
+        for row, value in zip(rows, values, strict=True):
+            at = [known.index(token) for token in passages[row].options]
+            found[row] = value[at].astype(np.float64)
+        return found
+
+    def _packs(self) -> bool:
+        """Whether texts may lie end to end: tried on two of them."""
+        packing.register()
+        one, two = self._samples()
+        before = torch.cat([self._own(p) for p in (one, two)])
+        try:
+            self.model.set_attn_implementation(packing.NAME)
+            self.packed = True
+            states, _ = self._states([one, two])
+            if torch.allclose(self.head(states), before, rtol=1e-3, atol=1e-3):
+                return True
+        except Exception:  # whatever goes wrong in a foreign model, padding is there for it
+            pass
+        self.model.set_attn_implementation(self._attention)
+        return False
+
+    def _check(self, tolerance: float) -> None:
+        """Stops where our head does not give the model's own predictions."""
+        for passage in self._samples():
+            states, _ = self._states([passage])
+            ours = self.head(states).log_softmax(-1)
+            own = self._own(passage).log_softmax(-1)
+            if not (ours - own).abs().max() <= tolerance:
+                raise UserError(
+                    f"{self.name} makes its predictions in a way that tamis does not know: "
+                    "its scores would be wrong"
+                )
+
+    def _samples(self) -> tuple[Passage, Passage]:
+        ids = np.random.default_rng(0).integers(0, min(self.head.vocabulary, 1000), 19)
+        return Passage(ids[:7]), Passage(ids[7:])
+
+    def _own(self, passage: Passage) -> torch.Tensor:
+        """The library's own logits, text by text."""
+        ids = torch.from_numpy(passage.ids[None]).to(self.device)
+        with torch.inference_mode(), packing.lengths_of([len(passage.ids)]):
+            logits: torch.Tensor = self.model(input_ids=ids, use_cache=False).logits
+        return logits[0].float()
+
+
+def _until(ids: Ints, end: int | None) -> Ints:
+    """The tokens before the first that ends the text."""
+    stops = np.flatnonzero(ids == end)  # none where there is no such token
+    return ids[: stops[0]] if len(stops) else ids
+
+
+def _on(states: torch.Tensor, parts: Sequence[Ints]) -> torch.Tensor:
+    """Indices as one tensor beside the states."""
+    return torch.from_numpy(np.concatenate([np.empty(0, np.int64), *parts])).to(states.device)
+
+
+def _pooled(states: torch.Tensor, want: Sequence[Quantity]) -> dict[str, Any]:
+    """A passage's states as one vector, for each way that is asked."""
+    found: dict[str, Any] = {}
+    for name in want:
+        if name == "last":
+            found[name] = states[-1]
+        elif name == "mean":
+            found[name] = states.float().mean(dim=0)
+        elif name == "weighted":
+            weights = torch.arange(1, len(states) + 1, device=states.device, dtype=torch.float32)
+            found[name] = (weights / weights.sum()) @ states.float()
+    return {name: vector.float().cpu().numpy() for name, vector in found.items()}
+
+
+def _head(model: Any) -> Head:
+    config = model.config.get_text_config()
+    return Head(model.get_output_embeddings(), int(config.vocab_size), config)
+
+
+def _fuse(model: torch.nn.Module) -> None:
+    """GPT-2's activation, which the library spells out in eight passes over memory, in one."""
+    from transformers.activations import NewGELUActivation
+
+    for parent in list(model.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, NewGELUActivation):
+                setattr(parent, name, torch.nn.GELU(approximate="tanh"))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the library's progress bar, where it is on."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _load(text: ModelTokenizer, dtype: str) -> Any:
+    """The model's weights in evaluation mode; raises UserError where they do not load."""
+    from transformers import AutoModelForCausalLM
+
+    try:
+        with _quiet():
+            model = AutoModelForCausalLM.from_pretrained(
+                weights(text.located), dtype=getattr(torch, dtype), local_files_only=True
+            )
+    except UserError:
+        raise
+    except Exception as error:  # the library raises many kinds; all mean the same to the user
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"the language model {text.name!r} cannot be loaded: {reason}") from error
+    return model.eval()  # type: ignore[no-untyped-call]
