@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -53,10 +53,12 @@ class LossesOnly:
     def chat(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[Piece]:
         return self.tokens.chat(messages, tools)
 
-    def gradients(
-        self, passages: Sequence[Passage], *, direction: Literal["sgd", "adam"], dim: int, seed: int
-    ) -> Vectors:
+    def gradients(self, passages: Sequence[Passage], **_: Any) -> Vectors:
         """Refused: nothing here can be differentiated."""
+        self._lacks("gradients")
+
+    def norms(self, passages: Sequence[Passage], **_: Any) -> Floats:
+        """Refused, too."""
         self._lacks("gradients")
 
     def check(self, passages: Sequence[Passage]) -> None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cached_property
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tamis.errors import MissingExtra, UserError
 from tamis.models.hf_tokenizer import ModelTokenizer
 from tamis.models.merging import merged, unmerged
-from tamis.protocols import Passage, Reading
+from tamis.protocols import Direction, Passage, Projection, Reading, Weights
 from tamis.templates import Piece
-from tamis.types import Ints
+from tamis.types import Floats, Ints, Vectors
 
 if TYPE_CHECKING:
     from tamis.models.reader import Reader
@@ -109,26 +111,37 @@ class HuggingFace:
 
     def read(self, passages: Sequence[Passage]) -> list[Reading]:
         """The readings of the passages; equal tokens go through the model once."""
-        self._refuse(passages)
         found = merged(passages)
-        readings: list[Any] = [None] * len(found.passages)
-        free: SimpleQueue[Reader] = SimpleQueue()
-        for reader in self.readers:
-            free.put(reader)
-
-        def work(places: Sequence[int]) -> None:
-            reader = free.get()
-            try:
-                parts = self._read(reader, [found.passages[at] for at in places])
-            finally:
-                free.put(reader)
-            for at, part in zip(places, parts, strict=True):
-                readings[at] = part
-
-        with ThreadPoolExecutor(len(self.readers)) as workers:
-            for done in [workers.submit(work, places) for places in self._batches(found.passages)]:
-                done.result()
+        readings = self._spread(found.passages, lambda reader, part: reader.read(part))
         return unmerged(passages, found, readings)
+
+    def gradients(
+        self,
+        passages: Sequence[Passage],
+        *,
+        direction: Direction,
+        dim: int,
+        seed: int,
+        projection: Projection = "sketch",
+    ) -> Vectors:
+        """Projected gradients of the mean loss of each passage, shape (passages, dim)."""
+
+        def work(reader: Reader, part: Sequence[Passage]) -> Sequence[Any]:
+            found = reader.trainable.gradients(
+                part, direction=direction, dim=dim, seed=seed, projection=projection
+            )
+            return list(found)
+
+        found = self._spread(passages, work)
+        return np.array(found, np.float32).reshape(len(passages), dim)
+
+    def norms(self, passages: Sequence[Passage], *, weights: Weights, seed: int) -> Floats:
+        """Length of each passage's gradient before any projection."""
+
+        def work(reader: Reader, part: Sequence[Passage]) -> Sequence[Any]:
+            return list(reader.trainable.norms(part, weights=weights, seed=seed))
+
+        return np.array(self._spread(passages, work), np.float64)
 
     def generate(self, prompts: Sequence[Ints], tokens: int) -> list[Ints]:
         """At most `tokens` likeliest tokens after each prompt, without the end-of-text token."""
@@ -152,6 +165,32 @@ class HuggingFace:
             if passage.spans and passage.spans[0][0] < 1:
                 raise ValueError("the first token of a passage has nothing before it: not scored")
 
+    def _spread(
+        self,
+        passages: Sequence[Passage],
+        work: Callable[[Reader, list[Passage]], Sequence[Any]],
+    ) -> list[Any]:
+        """What `work` makes of each passage, batch by batch, on all devices at once."""
+        self._refuse(passages)
+        found: list[Any] = [None] * len(passages)
+        free: SimpleQueue[Reader] = SimpleQueue()
+        for reader in self.readers:
+            free.put(reader)
+
+        def one(places: Sequence[int]) -> None:
+            reader = free.get()
+            try:
+                parts = self._halved(work, reader, [passages[at] for at in places])
+            finally:
+                free.put(reader)
+            for at, part in zip(places, parts, strict=True):
+                found[at] = part
+
+        with ThreadPoolExecutor(len(self.readers)) as workers:
+            for done in [workers.submit(one, places) for places in self._batches(passages)]:
+                done.result()
+        return found
+
     def _batches(self, passages: Sequence[Passage]) -> Iterator[list[int]]:
         """Places of passages of like length; the longest first, so that memory fails early."""
         order = sorted(range(len(passages)), key=lambda at: -len(passages[at].ids))
@@ -169,11 +208,16 @@ class HuggingFace:
         if batch:
             yield batch
 
-    def _read(self, reader: Reader, passages: list[Passage]) -> list[Reading]:
-        """One forward pass; where memory does not suffice, in halves."""
+    def _halved(
+        self,
+        work: Callable[[Reader, list[Passage]], Sequence[Any]],
+        reader: Reader,
+        passages: list[Passage],
+    ) -> list[Any]:
+        """One batch; where memory does not suffice, in halves."""
         try:
             self.forward_tokens += sum(len(p.ids) for p in passages)
-            return reader.read(passages)
+            return list(work(reader, passages))
         except (RuntimeError, MemoryError) as error:
             if not _out_of_memory(error):
                 raise
@@ -187,7 +231,8 @@ class HuggingFace:
             )
         self.batch_tokens = max(self.batch_tokens // 2, 1)
         half = len(passages) // 2
-        return self._read(reader, passages[:half]) + self._read(reader, passages[half:])
+        parts = passages[:half], passages[half:]
+        return [found for part in parts for found in self._halved(work, reader, part)]
 
 
 def _torch() -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from tamis.errors import MissingExtra, UserError
 
 REFERENCE = "reference"
 """The small language model in the package: docs/reference_model.md says what it is."""
+
+ADAPTER = "adapter_config.json"
+"""What makes a folder one of an adapter: PEFT writes it."""
 
 DESCRIBING = ("*.json", "*.model", "*.txt", "*.jinja", "*.tiktoken")
 WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
@@ -28,6 +32,7 @@ class Located:
     folder: Path
     id: str
     revision: str | None = None  # of the Hub; None for a folder
+    adapter: Path | None = None  # folder of a low-rank adapter that belongs to the model
 
 
 def locate(name: str) -> Located:
@@ -37,6 +42,8 @@ def locate(name: str) -> Located:
     where it is nowhere: no other model takes its place.
     """
     folder = _folder(name)
+    if folder is not None and (folder / ADAPTER).is_file():
+        return _adapted(folder)
     if folder is not None:
         if not (folder / "config.json").is_file():
             raise UserError(f"{name} holds no config.json: it is no folder of a language model")
@@ -44,6 +51,16 @@ def locate(name: str) -> Located:
     repository, _, revision = name.partition(":")
     found = _fetch(name, repository, revision or None, DESCRIBING)
     return Located(name, found, f"{repository}@{found.name}", found.name)
+
+
+def _adapted(folder: Path) -> Located:
+    """The model that the adapter in a folder belongs to, with the adapter."""
+    said = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))
+    base = said.get("base_model_name_or_path")
+    if not base:
+        raise UserError(f"{folder / ADAPTER} names no base_model_name_or_path")
+    found = locate(str(base))
+    return replace(found, id=f"{found.id}+{folder.name}@{_content(folder)}", adapter=folder)
 
 
 def weights(model: Located) -> Path:

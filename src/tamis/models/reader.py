@@ -15,6 +15,7 @@ from tamis.models.hf_tokenizer import ModelTokenizer
 from tamis.models.hub import weights
 from tamis.models.int8 import quantised
 from tamis.models.merging import positions
+from tamis.models.persample import Trainable
 from tamis.models.quantities import Head, of_options, of_tokens
 from tamis.protocols import Passage, Quantity, Reading
 from tamis.types import Ints
@@ -48,6 +49,8 @@ class Reader:
         if dtype == "int8":
             self.model = quantised(self.model)
             self.body, self.head = self.model.base_model, _head(self.model)
+
+        self.trainable = Trainable(self.model, self._states, self.head, text.located.adapter)
 
     def read(self, passages: Sequence[Passage]) -> list[Reading]:
         """The readings of passages that share one forward pass."""

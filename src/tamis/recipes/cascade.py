@@ -41,8 +41,8 @@ from tamis.selectors.random import uniform
 from tamis.spec import recipe
 from tamis.types import ColumnName, Dataset, Floats, Ints, Selection, order_by
 
-BLOCK = 256
-"""Rows scored exactly at a time."""
+BLOCK = (32, 512)
+"""How many rows are scored exactly at a time, at least and at most; between them 1 in 64."""
 LENGTH = "tokens(of=response)"
 """The column by which errors are scaled."""
 
@@ -188,7 +188,8 @@ class Walk:
         left, upper = left[within], (found + spread)[within]
         if not len(left):
             return left, -inf
-        return left[order_by(upper, self.ids[left])[:BLOCK]], float(upper.max())
+        size = int(np.clip(len(self.guesses) // 64, *BLOCK))
+        return left[order_by(upper, self.ids[left])[:size]], float(upper.max())
 
     def _ask(self, places: Ints) -> None:
         if len(places):

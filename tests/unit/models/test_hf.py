@@ -1,12 +1,14 @@
 """The engine against a slow reference in float64; nothing depends on what is read beside it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from slow import Slow
 from tiny import TEXTS, tiny_model
 
 from tamis.errors import UserError
-from tamis.protocols import Generator, Likelihood, Noise, Passage, Reading
+from tamis.protocols import Generator, Gradients, Likelihood, Noise, Passage, Reading
 
 torch = pytest.importorskip("torch")
 from tamis.models.hf import HuggingFace  # noqa: E402
@@ -206,8 +208,34 @@ def test_generation_takes_the_likeliest_token_each_time(folders, kind):
         assert ids[len(prompt) :].tolist() == new.tolist()
 
 
-def test_it_is_a_likelihood_and_a_generator(llama):
+def test_gradients_do_not_depend_on_the_batch(folders, llama):
+    asked = [Passage(p.ids, p.spans) for p in passages(llama)]
+    small = HuggingFace(str(folders["llama"]), batch_tokens=1)
+    given = {"direction": "sgd", "dim": 64, "seed": 3}
+    one, two = llama.gradients(asked, **given), small.gradients(asked, **given)
+    np.testing.assert_allclose(one, two, atol=1e-4 * np.abs(one).max())
+    lengths = llama.norms(asked, weights="layers", seed=0)
+    np.testing.assert_allclose(lengths, small.norms(asked, weights="layers", seed=0), rtol=1e-3)
+    assert llama.gradients([], **given).shape == (0, 64)
+    assert llama.norms([], weights="layers", seed=0).shape == (0,)
+
+
+def test_a_folder_of_an_adapter_is_its_model_with_the_adapter(folders, llama, tmp_path):
+    from tamis.models import lora
+
+    made = lora.fresh(llama.readers[0].model, seed=1)
+    trained = {name: replace(low, b=torch.ones_like(low.b)) for name, low in made.layers.items()}
+    lora.save(lora.Lora(trained), tmp_path / "tuned", str(folders["llama"]))
+    tuned = HuggingFace(str(tmp_path / "tuned"))
+    assert tuned.id.startswith(llama.text.id + "+tuned@")
+    (passage, *_) = passages(llama)
+    one, two = tuned.read([passage])[0], llama.read([passage])[0]
+    assert not np.allclose(one.tokens["loss"], two.tokens["loss"], atol=1e-2)
+
+
+def test_it_is_a_likelihood_and_a_generator_and_has_gradients(llama):
     assert isinstance(llama, Likelihood) and isinstance(llama, Generator)
+    assert isinstance(llama, Gradients) and llama.vocabulary == 320
     assert llama.context == 256
     with pytest.raises(ValueError, match="1 to 256"):
         llama.read([Passage(np.ones(300, np.int64))])
