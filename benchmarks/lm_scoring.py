@@ -29,6 +29,7 @@ import transformers
 
 from tamis.budget import Budget
 from tamis.models.hf import HuggingFace
+from tamis.models.hub import locate
 from tamis.protocols import Passage
 from tamis.run.session import Run
 from tamis.scorers._passages import Setting, alone, conditioned, opening, written
@@ -56,14 +57,20 @@ def shapes() -> dict[str, Any]:
 
 
 def made_model(shape: str, folder: Path) -> Path:
-    """A folder with a model of that shape and the tokenizer of the model in the package."""
+    """A folder with a model of that shape; GPT-2's tokenizer where the vocabulary is so large."""
     torch.manual_seed(0)
     config = shapes()[shape]
     transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    from tamis.models.hub import locate
-
-    reference = locate("reference").folder
-    transformers.AutoTokenizer.from_pretrained(reference).save_pretrained(folder)
+    own = SHARED / "models/tokenizers/gpt2"
+    if config.vocab_size > 50_000 and own.is_dir():
+        vocabulary = json.loads((own / "encoder.json").read_text())
+        lines = (own / "vocab.bpe").read_text().split("\n")[1:]
+        merges = [tuple(line.split()) for line in lines if line]
+        end = {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>"}
+        tokenizer = transformers.GPT2Tokenizer(vocab=vocabulary, merges=merges, **end)
+    else:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(locate("reference").folder)
+    tokenizer.save_pretrained(folder)
     return folder
 
 
@@ -81,7 +88,7 @@ def one_by_one(model: Any, passages: list[Passage]) -> list[float]:
     losses = []
     with torch.no_grad():
         for passage in passages:
-            ids = torch.from_numpy(passage.ids)[None]
+            ids = torch.from_numpy(passage.ids)[None].to(model.device)
             labels = ids.clone()
             labels[:, : passage.spans[0][0]] = -100
             losses.append(model(ids, labels=labels).loss.item())
@@ -124,13 +131,23 @@ def bare_seconds(model: Any, passages: list[Passage], batch: int) -> tuple[float
     known: dict[tuple[int, int, int], float] = {}
     for rows, i, o, times in jobs:
         if (rows, i, o) not in known:
-            x, w = torch.randn(rows, i), torch.randn(o, i)
-            torch.nn.functional.linear(x, w)
-            runs = [seconds(lambda x=x, w=w: torch.nn.functional.linear(x, w))[0] for _ in range(7)]
-            known[rows, i, o] = statistics.median(runs)
+            known[rows, i, o] = product_seconds(rows, i, o, model)
         total += known[rows, i, o] * times
         flops += 2.0 * rows * i * o * times
     return total, flops
+
+
+def product_seconds(rows: int, width: int, out: int, model: Any) -> float:
+    """Seconds of one bare matrix product where the model is and in its precision."""
+    x, w = (torch.randn(n, width).to(model.device, model.dtype) for n in (rows, out))
+
+    def multiply() -> None:
+        torch.nn.functional.linear(x, w)
+        if x.is_cuda:
+            torch.cuda.synchronize()
+
+    multiply()
+    return statistics.median(seconds(multiply)[0] for _ in range(7))
 
 
 def speed(arguments: argparse.Namespace) -> None:
@@ -138,7 +155,9 @@ def speed(arguments: argparse.Namespace) -> None:
         path = str(made_model(arguments.shape, Path(folder)))
         lm = HuggingFace(path, device=arguments.device, batch_tokens=arguments.batch_tokens)
         quick = HuggingFace(path, dtype="int8") if arguments.device == "cpu" else None
-        model = transformers.AutoModelForCausalLM.from_pretrained(path).eval()
+        kind = getattr(torch, lm.dtype)
+        model = transformers.AutoModelForCausalLM.from_pretrained(path, dtype=kind).eval()
+        model.to(lm.devices[0])
         passages = passes(lm, arguments.rows)
         by_tamis(lm, passages[:8])
         times: dict[str, list[float]] = {"loop": [], "tamis": [], "int8": [], "bare": []}

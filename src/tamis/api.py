@@ -302,17 +302,24 @@ def inspect(data: Data, *, run: Run | None = None) -> dict[str, Any]:
     return overview(read(data), _with_target(run, None))
 
 
-def demo(*, out: str = "tamis-demo", budget: str = "5%", run: Run | None = None) -> Picked:
-    """Selects from the sample in the package with the default method; needs no network.
+def demo(
+    *,
+    method: str = "clean_cover",
+    out: str = "tamis-demo",
+    budget: str = "5%",
+    run: Run | None = None,
+) -> Picked:
+    """Selects from the sample in the package; needs no network.
 
     Args:
+        method: what `select` takes; those that read a language model work with --model reference
         out: folder for the subset
         budget: how much to select
     """
     from importlib.resources import as_file, files
 
     with as_file(files("tamis").joinpath("assets/sample/sample.jsonl")) as sample:
-        return select(str(sample), budget=budget, out=out, run=run)
+        return select(str(sample), method=method, budget=budget, out=out, run=run)
 
 
 def methods(name: str | None = None, *, allow_code: bool = False) -> list[Spec]:
@@ -388,5 +395,7 @@ def _config(
         "run": {
             "embedder": run.embedder if isinstance(run.embedder, str) else None,
             "tokenizer": run.tokenizer if isinstance(run.tokenizer, str) else None,
+            "model": run.model if isinstance(run.model, str) else None,
+            "dtype": run.dtype,
         },
     }

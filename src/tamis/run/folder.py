@@ -129,7 +129,7 @@ def describe_data(data: Dataset) -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
     found = {"python": platform.python_version(), "platform": sys.platform}
-    for package in ("tamis", "numpy", "polars", "pyarrow", "tokenizers"):
+    for package in ("tamis", "numpy", "polars", "pyarrow", "tokenizers", "torch", "transformers"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
