@@ -43,7 +43,7 @@ def numbers(name):
         inside = ",".join(f"{k}={v}" for k, v in given.items())
         reference = f"{name}({inside})" if inside else name
         if spec.kind == "score":
-            column = run.score(data, [reference]).column(reference)
+            column = run.score(data, [reference]).column(str(parse(reference)))
             found = [rounded(v) for v in column.values.to_pylist()], column.problem.to_pylist()
         elif spec.kind == "select":
             found = run.select(data, reference, Budget(count=12)).rows.tolist()
