@@ -16,6 +16,7 @@ import numpy as np
 
 from tamis.errors import MissingExtra, UserError
 from tamis.models.hf_tokenizer import ModelTokenizer
+from tamis.models.layout import by_beginning, common
 from tamis.models.merging import merged, unmerged
 from tamis.protocols import Direction, Passage, Projection, Reading, Weights
 from tamis.templates import Piece
@@ -29,6 +30,9 @@ VERSION = 1
 
 BATCH_TOKENS = {"cpu": 1024, "cuda": 16_384}
 """Tokens in a forward pass: what a processor's caches like, and what fills a GPU."""
+
+BATCH_TEXTS = 256
+"""Texts in a forward pass at most: each is a call of its own to the attention."""
 
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 
@@ -54,7 +58,11 @@ class HuggingFace:
             raise UserError(f"dtype is one of {', '.join(DTYPES)}, not {dtype!r}")
         self.text = ModelTokenizer(name)
         self._dtype, self._device, self._batch_tokens = dtype, device, batch_tokens
-        self.forward_tokens = 0  # tokens that went through the model so far
+
+    @property
+    def forward_tokens(self) -> int:
+        """Tokens that went through the model so far; padding does not count."""
+        return sum(reader.forward_tokens for reader in self.readers)
 
     @property
     def id(self) -> str:
@@ -186,25 +194,41 @@ class HuggingFace:
             for at, part in zip(places, parts, strict=True):
                 found[at] = part
 
-        with ThreadPoolExecutor(len(self.readers)) as workers:
+        if len(self.readers) == 1:
+            for places in self._batches(passages):
+                one(places)
+            return found
+        workers = ThreadPoolExecutor(len(self.readers))
+        try:
             for done in [workers.submit(one, places) for places in self._batches(passages)]:
                 done.result()
+        finally:  # a fault, or Ctrl-C, does not wait for what has not begun
+            workers.shutdown(cancel_futures=True)
         return found
 
     def _batches(self, passages: Sequence[Passage]) -> Iterator[list[int]]:
-        """Places of passages of like length; the longest first, so that memory fails early."""
-        order = sorted(range(len(passages)), key=lambda at: -len(passages[at].ids))
+        """Places of the passages of each forward pass.
+
+        Packed texts that begin alike are neighbours; padded ones are of like length, the longest
+        first, so that memory fails early.
+        """
         packed = self.readers[0].packed
+        order = by_beginning(passages) if packed else range(len(passages))
+        if not packed:
+            order = sorted(order, key=lambda at: -len(passages[at].ids))
         batch: list[int] = []
         tokens = 0
         for at in order:
-            # where texts are padded each takes as much as the longest
-            size = len(passages[at].ids if packed or not batch else passages[batch[0]].ids)
-            if batch and tokens + size > self.batch_tokens:
+            size = len(passages[at].ids)
+            new = size
+            if batch:
+                longest = len(passages[batch[0]].ids)
+                new = size - common(passages[batch[-1]], passages[at]) if packed else longest
+            if batch and (tokens + new > self.batch_tokens or len(batch) == BATCH_TEXTS):
                 yield batch
-                batch, tokens, size = [], 0, len(passages[at].ids)
+                batch, tokens, new = [], 0, size
             batch.append(at)
-            tokens += size
+            tokens += new
         if batch:
             yield batch
 
@@ -216,7 +240,6 @@ class HuggingFace:
     ) -> list[Any]:
         """One batch; where memory does not suffice, in halves."""
         try:
-            self.forward_tokens += sum(len(p.ids) for p in passages)
             return list(work(reader, passages))
         except (RuntimeError, MemoryError) as error:
             if not _out_of_memory(error):

@@ -97,7 +97,9 @@ def _sums(
         own = torch.where(inside, found, own)
         higher = torch.maximum(top, logits.amax(1))
         fade = (top - higher).exp_()
-        chances = (logits - higher[:, None]).exp_()
+        # in place where the logits are not needed again: a pass less over memory
+        shifted = logits - higher[:, None] if "entropy" in want else logits.sub_(higher[:, None])
+        chances = shifted.exp_()
         total = total * fade + chances.sum(1)
         if "entropy" in want:
             first = first * fade + torch.linalg.vecdot(chances, logits)

@@ -14,6 +14,7 @@ from tamis.models import packing
 from tamis.models.hf_tokenizer import ModelTokenizer
 from tamis.models.hub import weights
 from tamis.models.int8 import quantised
+from tamis.models.layout import Layout, packed, padded
 from tamis.models.merging import positions
 from tamis.models.persample import Trainable
 from tamis.models.quantities import Head, of_options, of_tokens
@@ -41,6 +42,7 @@ class Reader:
         self.name, self.device = text.name, torch.device(device)
         self.model = _load(text, "float32" if dtype == "int8" else dtype).to(self.device)
         _fuse(self.model)
+        self.forward_tokens = 0  # that went through the model so far, padding left out
         self._attention = self.model.config._attn_implementation
         self.end = text.tokenizer.eos_token_id
         self.body, self.head = self.model.base_model, _head(self.model)
@@ -49,18 +51,19 @@ class Reader:
         if dtype == "int8":
             self.model = quantised(self.model)
             self.body, self.head = self.model.base_model, _head(self.model)
-
+        self.forward_tokens = 0  # those of the trials do not count
         self.trainable = Trainable(self.model, self._states, self.head, text.located.adapter)
 
     def read(self, passages: Sequence[Passage]) -> list[Reading]:
         """The readings of passages that share one forward pass."""
         with torch.inference_mode():
-            states, begins = self._states(passages)
-            tokens = self._tokens(passages, states, begins)
-            options = self._options(passages, states, begins)
+            layout = packed(passages) if self.packed else padded(passages)
+            states = self._forward(layout, passages)
+            tokens = self._tokens(passages, states, layout.where)
+            options = self._options(passages, states, layout.where)
             pooled = [
-                _pooled(states[begin : begin + len(passage.ids)], passage.want)
-                for passage, begin in zip(passages, begins, strict=True)
+                _pooled(states[_on(states, [where])], passage.want) if passage.want else {}
+                for passage, where in zip(passages, layout.where, strict=True)
             ]
         return [Reading(*parts) for parts in zip(tokens, pooled, options, strict=True)]
 
@@ -102,48 +105,43 @@ class Reader:
 
     def _states(self, passages: Sequence[Passage]) -> tuple[torch.Tensor, list[int]]:
         """Last states of all tokens, shape (tokens, width), and where each passage begins."""
-        lengths = [len(p.ids) for p in passages]
-        if self.packed:
-            ids = np.concatenate([p.ids for p in passages])[None]
-            begins = np.cumsum([0, *lengths[:-1]]).tolist()
-            places = np.concatenate([np.arange(size) for size in lengths])[None]
-        else:
-            ids = np.zeros((len(passages), max(lengths)), np.int64)
-            for row, p in zip(ids, passages, strict=True):
-                row[: len(p.ids)] = p.ids
-            begins = (np.arange(len(passages)) * max(lengths)).tolist()
-            places = np.broadcast_to(np.arange(max(lengths)), ids.shape)
-        given: dict[str, Any] = {"input_ids": torch.from_numpy(ids).to(self.device)}
+        layout = packed(passages, share=False) if self.packed else padded(passages)
+        return self._forward(layout, passages), [int(where[0]) for where in layout.where]
+
+    def _forward(self, layout: Layout, passages: Sequence[Passage]) -> torch.Tensor:
+        """Last states of all tokens of the layout, shape (tokens, width)."""
+        given: dict[str, Any] = {"input_ids": torch.from_numpy(layout.ids).to(self.device)}
         if any(p.noise for p in passages):
-            given = {"inputs_embeds": self._noisy(given["input_ids"], passages, begins)}
-        at = torch.from_numpy(places.copy()).to(self.device)
-        with packing.lengths_of(lengths):
+            given = {"inputs_embeds": self._noisy(given["input_ids"], passages, layout.where)}
+        self.forward_tokens += len(np.unique(np.concatenate(layout.where)))
+        at = torch.from_numpy(layout.at).to(self.device)
+        with packing.texts(layout.blocks):
             found = self.body(**given, position_ids=at, use_cache=False).last_hidden_state
-        return found.flatten(0, 1), begins
+        states: torch.Tensor = found.flatten(0, 1)
+        return states
 
     def _noisy(
-        self, ids: torch.Tensor, passages: Sequence[Passage], begins: Sequence[int]
+        self, ids: torch.Tensor, passages: Sequence[Passage], where: Sequence[Ints]
     ) -> torch.Tensor:
         """Embeddings of the tokens with the passages' noise on them."""
         vectors: torch.Tensor = self.model.get_input_embeddings()(ids).clone()
         flat, width = vectors.flatten(0, 1), vectors.shape[-1]
-        for p, begin in zip(passages, begins, strict=True):
+        for p, places in zip(passages, where, strict=True):
             if p.noise:
                 drawn = np.random.default_rng(p.noise.seed).uniform(-1, 1, (p.noise.length, width))
                 part = drawn[p.noise.offset : p.noise.offset + len(p.ids)]
                 part *= p.noise.alpha / np.sqrt(p.noise.length * width)
-                flat[begin : begin + len(p.ids)] += torch.from_numpy(part).to(flat)
+                flat[_on(flat, [places])] += torch.from_numpy(part).to(flat)
         return vectors
 
     def _tokens(
-        self, passages: Sequence[Passage], states: torch.Tensor, begins: Sequence[int]
+        self, passages: Sequence[Passage], states: torch.Tensor, where: Sequence[Ints]
     ) -> list[dict[str, Any]]:
         """Quantities of the scored tokens of each passage."""
         want = [q for q in TOKEN_QUANTITIES if any(q in p.want and p.spans for p in passages)]
         scored = [positions(p) if want else np.empty(0, np.int64) for p in passages]
-        pairs = list(zip(passages, scored, begins, strict=True))
-        before = _on(states, [at - 1 + begin for _, at, begin in pairs])
-        targets = _on(states, [p.ids[at] for p, at, _ in pairs])
+        before = _on(states, [w[at - 1] for w, at in zip(where, scored, strict=True)])
+        targets = _on(states, [p.ids[at] for p, at in zip(passages, scored, strict=True)])
         found = of_tokens(self.head, states[before], targets, want)
         ends = np.cumsum([len(at) for at in scored])[:-1]
         split = {name: np.split(values.numpy(), ends) for name, values in found.items()}
@@ -153,7 +151,7 @@ class Reader:
         ]
 
     def _options(
-        self, passages: Sequence[Passage], states: torch.Tensor, begins: Sequence[int]
+        self, passages: Sequence[Passage], states: torch.Tensor, where: Sequence[Ints]
     ) -> list[Any]:
         """Log-probabilities of the options after each passage, None where there are none."""
         rows = [row for row, p in enumerate(passages) if p.options]
@@ -161,7 +159,7 @@ class Reader:
         if not rows:
             return found
         known = list(dict.fromkeys(token for row in rows for token in passages[row].options))
-        ends = [np.array([begins[row] + len(passages[row].ids) - 1]) for row in rows]
+        ends = [where[row][-1:] for row in rows]
         values = of_options(self.head, states[_on(states, ends)], known).numpy()
         for row, value in zip(rows, values, strict=True):
             at = [known.index(token) for token in passages[row].options]
@@ -203,7 +201,7 @@ class Reader:
     def _own(self, passage: Passage) -> torch.Tensor:
         """The library's own logits, text by text."""
         ids = torch.from_numpy(passage.ids[None]).to(self.device)
-        with torch.inference_mode(), packing.lengths_of([len(passage.ids)]):
+        with torch.inference_mode(), packing.texts(packed([passage]).blocks):
             logits: torch.Tensor = self.model(input_ids=ids, use_cache=False).logits
         return logits[0].float()
 

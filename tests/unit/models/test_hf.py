@@ -71,6 +71,21 @@ def test_padding_changes_nothing_where_texts_are_padded(folders):
         agree(reading, slow.read(passage))
 
 
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "mistral"])
+def test_what_texts_begin_with_is_read_once(folders, kind):
+    lm, slow = HuggingFace(str(folders[kind])), Slow(folders[kind])
+    one, two = np.arange(1, 31), np.arange(101, 141)
+    asked = [
+        Passage(np.concatenate([begin, rest]), ((20, len(begin) + len(rest)),), EVERYTHING, (5,))
+        for begin in (one, two, np.concatenate([one, two]))
+        for rest in (np.array([7]), np.array([8, 9, 10]), np.array([8, 9, 11]), np.arange(50, 70))
+    ]
+    asked.append(Passage(one, ((25, 30),), EVERYTHING, (5,)))  # no more than the beginning
+    for reading, passage in zip(lm.read(asked), asked, strict=True):
+        agree(reading, slow.read(passage))
+    assert lm.forward_tokens < 0.5 * sum(len(p.ids) for p in asked)
+
+
 def test_noise_is_that_of_the_whole_text_wherever_a_part_begins(folders, llama):
     slow = Slow(folders["llama"])
     (whole, *_) = passages(llama, Noise(7, 5.0, 200, 3))

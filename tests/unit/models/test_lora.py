@@ -15,6 +15,7 @@ transformers = pytest.importorskip("transformers")
 from tamis.models import lora as adapters  # noqa: E402
 from tamis.models import persample  # noqa: E402
 from tamis.models.hub import ADAPTER  # noqa: E402
+from tamis.models.layout import Block  # noqa: E402
 from tamis.models.lora import Lora, Low  # noqa: E402
 from tamis.models.moments import Adam, step  # noqa: E402
 from tamis.models.persample import Trainable, each_layer, gradients, norms  # noqa: E402
@@ -92,7 +93,7 @@ def packed(model):
         sizes = [len(p.ids) for p in asked]
         ids = torch.from_numpy(np.concatenate([p.ids for p in asked]))[None]
         places = torch.cat([torch.arange(size) for size in sizes])[None]
-        with packing.lengths_of(sizes):
+        with packing.texts([Block(0, (size,)) for size in sizes]):
             found = model.base_model(input_ids=ids, position_ids=places, use_cache=False)
         return found.last_hidden_state.flatten(0, 1), np.cumsum([0, *sizes[:-1]]).tolist()
 
