@@ -1,6 +1,8 @@
 """Shared helpers: where the optional real data lies, and datasets made in one line."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,31 @@ def rows():
 @pytest.fixture(scope="session")
 def sample() -> Path:
     return ROOT / "src/tamis/assets/sample/sample.jsonl"
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("scores"))
+
+
+@pytest.fixture
+def tamis(tmp_path, store):
+    """Runs `tamis ARGS` in an empty folder."""
+
+    def run(*args, code=0, stdin=None, path=ROOT / "src"):
+        verb_takes_store = args[0] in ("select", "score", "inspect", "demo")
+        extra = ["--store", store] if verb_takes_store and "--help" not in args else []
+        done = subprocess.run(
+            [sys.executable, "-m", "tamis", *map(str, args), *extra],
+            cwd=tmp_path,
+            capture_output=True,
+            input=stdin,
+            env={**os.environ, "PYTHONPATH": str(path), "COLUMNS": "200"},
+        )
+        out, err = done.stdout.decode(), done.stderr.decode()
+        assert done.returncode == code, out + err
+        assert "Traceback" not in err
+        return out if code == 0 else err
+
+    run.folder = tmp_path
+    return run

@@ -11,35 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src"
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("scores"))
-
-
-@pytest.fixture
-def tamis(tmp_path, store):
-    """Runs `tamis ARGS` in an empty folder."""
-
-    def run(*args, code=0, stdin=None, path=SOURCE):
-        verb_takes_store = args[0] in ("select", "score", "inspect", "demo")
-        extra = ["--store", store] if verb_takes_store and "--help" not in args else []
-        done = subprocess.run(
-            [sys.executable, "-m", "tamis", *map(str, args), *extra],
-            cwd=tmp_path,
-            capture_output=True,
-            input=stdin,
-            env={**os.environ, "PYTHONPATH": str(path), "COLUMNS": "200"},
-        )
-        out, err = done.stdout.decode(), done.stderr.decode()
-        assert done.returncode == code, out + err
-        assert "Traceback" not in err
-        return out if code == 0 else err
-
-    run.folder = tmp_path
-    return run
+ROOT = Path(__file__).parents[2]
 
 
 def lines(path):
@@ -321,7 +293,7 @@ def vowels(batch: Batch, *, letters: str = "aeiou") -> Column:
 
 def test_a_newcomer_adds_a_scorer_in_one_file(tamis, sample):
     package = tamis.folder / "src"
-    shutil.copytree(SOURCE / "tamis", package / "tamis")
+    shutil.copytree(ROOT / "src/tamis", package / "tamis")
     (package / "tamis/scorers/vowels.py").write_text(VOWELS)
     assert "vowels" in {m["name"] for m in json.loads(tamis("methods", "--json", path=package))}
     assert "vowels" in tamis("score", "--help", path=package)

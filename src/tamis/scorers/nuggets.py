@@ -13,7 +13,8 @@ lost for every row; an anchor is scored on itself. Here both passes begin alike 
 tokens, and a row is not tried on an anchor that it is itself or a copy of. Row and anchor are whole
 conversations in the template, one after the other.
 Cost: rows x anchors short passages, those of a row next to each other with the row as their common
-beginning, for a backend that keeps it; a few thousand are asked at a time. With 52,000 rows that is
+beginning, which goes through the model once for as many anchors as fit a forward pass (on a
+processor; a GPU reads it again); a few thousand are asked at a time. With 52,000 rows that is
 5.2 million passages: take a small model, as SuperNuggets (arXiv:2412.09990) does.
 Oracle: methods.md N1; a loop over rows and anchors.
 """

@@ -13,7 +13,7 @@ from tamis.testing import dataset
 from tamis.types import Batch
 
 pytest.importorskip("torch")
-from tamis.models.hf import HuggingFace  # noqa: E402
+from tamis.models.hf import HuggingFace
 
 ROWS = 150
 FOLDER = Path(locate("reference").folder)
