@@ -110,7 +110,16 @@ class HuggingFace:
 
         if self.devices[0].startswith("cpu"):
             _keep_large_blocks()
-        return [Reader(self.text, self.dtype, device) for device in self.devices]
+        try:
+            return [Reader(self.text, self.dtype, device) for device in self.devices]
+        except UserError:
+            raise
+        except Exception as error:  # a device that is not there, an architecture that is another
+            reason = (str(error).splitlines() or [""])[0]
+            raise UserError(
+                f"{self.text.name} cannot be read in {self.dtype} on {', '.join(self.devices)}: "
+                f"{type(error).__name__}: {reason}"
+            ) from error
 
     @cached_property
     def batch_tokens(self) -> int:
@@ -252,7 +261,9 @@ class HuggingFace:
                 f"a text of {len(passages[0].ids):,} tokens does not fit in the memory of "
                 f"{reader.device}: set a smaller max_length, or a smaller model"
             )
-        self.batch_tokens = max(self.batch_tokens // 2, 1)
+        # of what did not fit, not of the last limit: several batches may have been cut by that
+        size = sum(len(p.ids) for p in passages)
+        self.batch_tokens = min(self.batch_tokens, max(size // 2, 1))
         half = len(passages) // 2
         parts = passages[:half], passages[half:]
         return [found for part in parts for found in self._halved(work, reader, part)]

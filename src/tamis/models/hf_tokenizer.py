@@ -14,6 +14,7 @@ from tamis.models.hub import Located, locate
 from tamis.templates import END, Piece, said
 from tamis.types import Ints
 
+TOKENIZER = "tokenizer_config.json"
 LONGEST = 1_000_000
 """What a model without a longest text can read: as much as anybody asks for."""
 
@@ -42,10 +43,29 @@ class ModelTokenizer:
         return _loaded("AutoTokenizer", self.located)
 
     @cached_property
+    def _before(self) -> list[int]:
+        """Ids of a line break, for a tokenizer that puts a blank in front of every text, else none.
+
+        A piece of a conversation is no text of its own: it is tokenised behind a line break, whose
+        ids are then left out.
+        """
+        alone, behind, line = self._plain(["x", "\nx", "\n"], as_text=True)
+        return [] if behind == [*line, *alone] else line
+
+    @cached_property
     def context(self) -> int:
         """Tokens that the model reads at once."""
         text = self.config.get_text_config()
-        return int(getattr(text, "max_position_embeddings", None) or LONGEST)
+        scaling = (
+            getattr(text, "rope_parameters", None) or getattr(text, "rope_scaling", None) or {}
+        )
+        if scaling.get("rope_type") == "longrope":
+            # a longer text changes how every text beside it is read
+            first = scaling.get("original_max_position_embeddings")
+            first = first or getattr(text, "original_max_position_embeddings", None)
+            return int(first or text.max_position_embeddings)
+        longest = int(getattr(text, "max_position_embeddings", None) or LONGEST)
+        return longest if longest > 0 else LONGEST
 
     @property
     def start(self) -> int | None:
@@ -64,36 +84,60 @@ class ModelTokenizer:
     def _ids(self, texts: list[str], *, as_text: bool) -> list[Ints]:
         if not texts:
             return []
+        before = self._before
+        if not before:
+            return [np.asarray(ids, np.int64) for ids in self._plain(texts, as_text=as_text)]
+        found = []
+        for text, ids in zip(
+            texts, self._plain(["\n" + text for text in texts], as_text=as_text), strict=True
+        ):
+            if ids[: len(before)] != before:  # the line break became one token with what follows
+                (ids,) = self._plain([text], as_text=as_text)
+                found.append(np.asarray(ids, np.int64))
+            else:
+                found.append(np.asarray(ids[len(before) :], np.int64))
+        return found
+
+    def _plain(self, texts: list[str], *, as_text: bool) -> list[list[int]]:
+        """What the tokenizer makes of whole texts, nothing added."""
         # Nothing is padded or cut here: the longest text may be beyond what the model reads, and
         # that is decided where a row's passes are cut together.
-        found = self.tokenizer(
+        found: list[list[int]] = self.tokenizer(
             texts,
             add_special_tokens=False,
             split_special_tokens=as_text,
             return_attention_mask=False,
             verbose=False,
         )["input_ids"]
-        return [np.asarray(ids, np.int64) for ids in found]
+        return found
 
     def chat(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[Piece]:
         """The pieces of a conversation in the model's own template.
 
-        The template is rendered once with a mark in the place of each turn's text, and cut at the
-        marks: what a row says can neither become markup nor move the place of its answer. Empty
-        where the template refuses the conversation or does not show each turn once.
+        The template is rendered with a mark in the place of each turn's text, and cut at the marks:
+        what a row says can neither become markup nor move the place of its answer. Empty where the
+        template refuses the conversation, does not show each turn once, or writes something else
+        when it sees the texts themselves; and where the tools hold a special token.
         """
         if not self.tokenizer.chat_template:
             raise UserError(f"{self.name} has no chat template: name another template than chat")
-        marked = [
-            {"role": turn["role"], "content": _mark(place)} for place, turn in enumerate(messages)
-        ]
+        known = json.loads(tools) if tools else None
+        if tools and any(token in tools for token in (END, *self.tokenizer.all_special_tokens)):
+            return []
         try:
-            text = self.tokenizer.apply_chat_template(
-                marked, tools=json.loads(tools) if tools else None, tokenize=False
+            marked, real = (
+                self.tokenizer.apply_chat_template(turns, tools=known, tokenize=False)
+                for turns in (
+                    [{"role": t["role"], "content": _mark(at)} for at, t in enumerate(messages)],
+                    [{"role": t["role"], "content": said(t)} for t in messages],
+                )
             )
         except Exception:  # a template raises what its author thought of: the row has the problem
             return []
-        return _cut(text, messages)
+        pieces = _cut(marked, messages)
+        seen = "".join(piece.text for piece in pieces)
+        # templates trim what they are given; anything else they do to it is another conversation
+        return pieces if seen.split() == real.split() else []
 
 
 def _mark(place: int) -> str:
@@ -121,7 +165,10 @@ def _loaded(kind: str, model: Located) -> Any:
     except ImportError:
         raise MissingExtra("a language model", "lm") from None
     try:
-        return getattr(transformers, kind).from_pretrained(model.folder, local_files_only=True)
+        folder = model.folder
+        if kind == "AutoTokenizer" and model.adapter and (model.adapter / TOKENIZER).is_file():
+            folder = model.adapter
+        return getattr(transformers, kind).from_pretrained(folder, local_files_only=True)
     except Exception as error:  # the library raises many kinds; all mean the same to the user
         what = {"AutoConfig": "configuration", "AutoTokenizer": "tokenizer"}.get(kind, "model")
         reason = (str(error).splitlines() or [type(error).__name__])[0]

@@ -59,7 +59,8 @@ def _adapted(folder: Path) -> Located:
     base = said.get("base_model_name_or_path")
     if not base:
         raise UserError(f"{folder / ADAPTER} names no base_model_name_or_path")
-    found = locate(str(base))
+    revision = said.get("revision")
+    found = locate(f"{base}:{revision}" if revision and not Path(str(base)).is_dir() else str(base))
     return replace(found, id=f"{found.id}+{folder.name}@{_content(folder)}", adapter=folder)
 
 

@@ -177,6 +177,15 @@ def adapt(model: Any, lora: Lora) -> Callable[[], None]:
     return undo
 
 
+def merge(model: Any, lora: Lora) -> None:
+    """Adds to the layers' weights what the adapters say, for good."""
+    named = dict(model.named_modules())
+    for name, low in lora.layers.items():
+        weight = named[name].weight.data
+        more = (low.scale * (low.b @ low.a)).to(weight)
+        weight += more if isinstance(named[name], torch.nn.Linear) else more.T
+
+
 def _adds(low: Low) -> Callable[[Any, tuple[torch.Tensor, ...], torch.Tensor], torch.Tensor]:
     def hook(_: Any, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
         a, b = low.a.to(output.dtype), low.b.to(output.dtype)

@@ -29,11 +29,16 @@ _packed = threading.local()  # how the texts lie that this thread's forward pass
 @contextmanager
 def texts(blocks: Sequence[Block]) -> Iterator[None]:
     """Within it, a forward pass of this thread reads texts that lie like this."""
-    _packed.blocks, _packed.masks = blocks, {}
+    _packed.blocks, _packed.masks, _packed.calls = blocks, {}, 0
     try:
         yield
     finally:
         del _packed.blocks, _packed.masks
+
+
+def calls() -> int:
+    """How often the attention was called in this thread's last forward pass."""
+    return int(getattr(_packed, "calls", 0))
 
 
 def register() -> None:
@@ -65,6 +70,7 @@ def attention(
     unknown = [name for name in UNKNOWN if other.get(name) is not None]
     if unknown or attention_mask is not None:
         raise NotImplementedError(f"packed attention with {unknown or 'a mask'}")
+    _packed.calls += 1
     heads = query.shape[1]
     if key.shape[1] != heads:  # grouped queries: masks and groups together have no fast kernel
         key, value = (x.repeat_interleave(heads // x.shape[1], dim=1) for x in (key, value))

@@ -21,6 +21,16 @@ BLOCK_BYTES = {"cpu": 1 << 24, "cuda": 1 << 28}
 """Memory for the logits of a block."""
 
 
+LEAST = -1e30
+"""Stands for the logit of a token that is ruled out, whose chance is 0."""
+
+
+CAPS = ("final_logit_softcapping", "logits_soft_cap")
+"""What configurations call c where logits are c tanh(logits / c)."""
+FAR = -50.0
+"""A log-probability below which the first logit of a block is no measure of the others."""
+
+
 class Head:
     """Last states to logits: the output layer, and what a model does to logits afterwards."""
 
@@ -31,7 +41,10 @@ class Head:
         self.factor = (getattr(config, "logit_scale", None) or 1.0) / (
             getattr(config, "logits_scaling", None) or 1.0
         )
-        self.cap: float | None = getattr(config, "final_logit_softcapping", None)
+        caps = (
+            getattr(config, name, None) for name in ("final_logit_softcapping", "logits_soft_cap")
+        )
+        self.cap: float | None = next((cap for cap in caps if cap), None)
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:
         """All logits in float32, shape (tokens, vocabulary)."""
@@ -81,40 +94,53 @@ def of_tokens(
         _sums(head, states[at : at + size], targets[at : at + size], want)
         for at in range(0, len(states), size)
     ]
-    return {name: torch.cat([part[name] for part in parts]).cpu() for name in want if parts}
+    nothing = torch.empty(0)
+    return {name: torch.cat([nothing, *(part[name].cpu() for part in parts)]) for name in want}
 
 
 def _sums(
     head: Head, states: torch.Tensor, targets: torch.Tensor, want: Sequence[Quantity]
 ) -> dict[str, torch.Tensor]:
-    """One pass over the vocabulary: largest logit m, sums of e^(x-m), x e^(x-m) and e^2(x-m)."""
-    top = torch.full((len(states),), -torch.inf, device=states.device)
-    total, first, second, own = (torch.zeros_like(top) for _ in range(4))
+    """One pass over the vocabulary: log of the sum of e^x, and means of x and p where wanted."""
+    norm = torch.full((len(states),), -torch.inf, device=states.device)
+    mean, square, own = (torch.zeros_like(norm) for _ in range(3))
     for start, logits in head.blocks(states):
         at = targets - start
         inside = (at >= 0) & (at < logits.shape[1])
         found = logits.gather(1, at.clamp(0, logits.shape[1] - 1)[:, None])[:, 0]
         own = torch.where(inside, found, own)
-        higher = torch.maximum(top, logits.amax(1))
-        fade = (top - higher).exp_()
-        # in place where the logits are not needed again: a pass less over memory
-        shifted = logits - higher[:, None] if "entropy" in want else logits.sub_(higher[:, None])
-        chances = shifted.exp_()
-        total = total * fade + chances.sum(1)
-        if "entropy" in want:
-            first = first * fade + torch.linalg.vecdot(chances, logits)
-        if "el2n" in want:
-            second = second * fade**2 + torch.linalg.vecdot(chances, chances)
-        top = higher
-    norm = top + total.log()
+        block = _log_sum(logits)
+        before, norm = norm, torch.logaddexp(norm, block)
+        if len(want) > 1 or want[0] != "loss":
+            # what the earlier blocks and this one weigh among all so far
+            old, new = (before - norm).exp(), (block - norm).exp()
+            chances = (logits - block[:, None]).exp_()
+            mean = mean * old + new * torch.linalg.vecdot(chances, logits.clamp(min=LEAST))
+            square = square * old**2 + new**2 * torch.linalg.vecdot(chances, chances)
     loss = norm - own
     found_all = {
         "loss": loss,
-        "entropy": norm - first / total,
+        "entropy": norm - mean,
         # ||p - y||^2 = ||p||^2 - 2 p_y + 1
-        "el2n": (second / total**2 - 2 * (-loss).exp() + 1).clamp_(min=0).sqrt(),
+        "el2n": (square - 2 * (-loss).exp() + 1).clamp_(min=0).sqrt(),
     }
     return {name: found_all[name] for name in want}
+
+
+def _log_sum(logits: torch.Tensor) -> torch.Tensor:
+    """Log of the sum of e^x over each row.
+
+    Out of the library's log_softmax, which goes through memory once where logsumexp goes four
+    times: x_0 - log_softmax(x)_0. Where x_0 is far below the others that difference says little.
+    """
+    if logits.is_cuda:
+        return logits.logsumexp(1)
+    first = logits.log_softmax(1)[:, 0]
+    found = logits[:, 0] - first
+    far = (~(first > FAR)).nonzero()[:, 0]  # NaN is far, too
+    if len(far):
+        found[far] = logits[far].logsumexp(1)
+    return found
 
 
 def of_options(head: Head, states: torch.Tensor, options: Sequence[int]) -> torch.Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from tamis.errors import UserError
-from tamis.models import packing
+from tamis.models import lora, packing
 from tamis.models.hf_tokenizer import ModelTokenizer
 from tamis.models.hub import weights
 from tamis.models.int8 import quantised
@@ -40,19 +40,33 @@ class Reader:
 
     def __init__(self, text: ModelTokenizer, dtype: str, device: str) -> None:
         self.name, self.device = text.name, torch.device(device)
-        self.model = _load(text, "float32" if dtype == "int8" else dtype).to(self.device)
+        kind = "float32" if dtype == "int8" else dtype
+        self.model = _load(text, kind).to(self.device)
+        rows = self.model.get_input_embeddings().weight.shape[0]
+        if len(text.tokenizer) > rows:
+            raise UserError(
+                f"the tokenizer of {self.name} has {len(text.tokenizer):,} tokens and the model "
+                f"{rows:,}: they do not belong together"
+            )
         _fuse(self.model)
         self.forward_tokens = 0  # that went through the model so far, padding left out
         self._attention = self.model.config._attn_implementation
         self.end = text.tokenizer.eos_token_id
-        self.body, self.head = self.model.base_model, _head(self.model)
-        self.packed = self.device.type == "cpu" and self._packs()
-        self._check(AGREEMENT["float32" if dtype == "int8" else dtype])
+        self.body, self.head = _body(self.model), _head(self.model)
+        own = [self._own(passage) for passage in self._samples()]
+        if any(bool(logits.isnan().any()) for logits in own):
+            raise UserError(f"{self.name} gives NaN in {kind}: try bfloat16 or float32")
+        self.packed = self.device.type == "cpu" and self._packs(own)
+        self._check(own, AGREEMENT[kind])
+        adapter = text.located.adapter
         if dtype == "int8":
-            self.model = quantised(self.model)
-            self.body, self.head = self.model.base_model, _head(self.model)
+            if adapter:
+                lora.merge(self.model, lora.load(adapter, self.model))
+            self.model, adapter = quantised(self.model), None
+            self.body, self.head = _body(self.model), _head(self.model)
+            self._states(self._samples())  # what cannot be read in int8 says so now
         self.forward_tokens = 0  # those of the trials do not count
-        self.trainable = Trainable(self.model, self._states, self.head, text.located.adapter)
+        self.trainable = Trainable(self.model, self._states, self.head, adapter)
 
     def read(self, passages: Sequence[Passage]) -> list[Reading]:
         """The readings of passages that share one forward pass."""
@@ -138,7 +152,7 @@ class Reader:
         self, passages: Sequence[Passage], states: torch.Tensor, where: Sequence[Ints]
     ) -> list[dict[str, Any]]:
         """Quantities of the scored tokens of each passage."""
-        want = [q for q in TOKEN_QUANTITIES if any(q in p.want and p.spans for p in passages)]
+        want = [q for q in TOKEN_QUANTITIES if any(q in p.want for p in passages)]
         scored = [positions(p) if want else np.empty(0, np.int64) for p in passages]
         before = _on(states, [w[at - 1] for w, at in zip(where, scored, strict=True)])
         targets = _on(states, [p.ids[at] for p, at in zip(passages, scored, strict=True)])
@@ -146,7 +160,7 @@ class Reader:
         ends = np.cumsum([len(at) for at in scored])[:-1]
         split = {name: np.split(values.numpy(), ends) for name, values in found.items()}
         return [
-            {q: split[q][row].astype(np.float64) for q in p.want if q in split and p.spans}
+            {q: split[q][row].astype(np.float64) for q in p.want if q in split}
             for row, p in enumerate(passages)
         ]
 
@@ -166,37 +180,44 @@ class Reader:
             found[row] = value[at].astype(np.float64)
         return found
 
-    def _packs(self) -> bool:
-        """Whether texts may lie end to end: tried on two of them."""
+    def _packs(self, own: Sequence[torch.Tensor]) -> bool:
+        """Whether texts may lie end to end and begin together: tried on some of them."""
         packing.register()
-        one, two = self._samples()
-        before = torch.cat([self._own(p) for p in (one, two)])
         try:
             self.model.set_attn_implementation(packing.NAME)
             self.packed = True
-            states, _ = self._states([one, two])
-            if torch.allclose(self.head(states), before, rtol=1e-3, atol=1e-3):
+            layout = packed(self._samples())
+            states = self._forward(layout, self._samples())
+            agree = [
+                torch.allclose(
+                    self.head(states[_on(states, [where])]), logits, rtol=1e-3, atol=1e-3
+                )
+                for where, logits in zip(layout.where, own, strict=True)
+            ]
+            # some models have an attention of their own that nothing replaces
+            if packing.calls() and all(agree):
                 return True
         except Exception:  # whatever goes wrong in a foreign model, padding is there for it
             pass
         self.model.set_attn_implementation(self._attention)
         return False
 
-    def _check(self, tolerance: float) -> None:
-        """Stops where our head does not give the model's own predictions."""
-        for passage in self._samples():
-            states, _ = self._states([passage])
-            ours = self.head(states).log_softmax(-1)
-            own = self._own(passage).log_softmax(-1)
-            if not (ours - own).abs().max() <= tolerance:
+    def _check(self, own: Sequence[torch.Tensor], tolerance: float) -> None:
+        """Stops where we do not give the model's own predictions, whatever stands beside a text."""
+        states, begins = self._states(self._samples())
+        for passage, begin, logits in zip(self._samples(), begins, own, strict=True):
+            ours = self.head(states[begin : begin + len(passage.ids)]).log_softmax(-1)
+            far = (ours - logits.log_softmax(-1)).abs()
+            if not far[logits.isfinite()].max() <= tolerance:
                 raise UserError(
                     f"{self.name} makes its predictions in a way that tamis does not know: "
                     "its scores would be wrong"
                 )
 
-    def _samples(self) -> tuple[Passage, Passage]:
-        ids = np.random.default_rng(0).integers(0, min(self.head.vocabulary, 1000), 19)
-        return Passage(ids[:7]), Passage(ids[7:])
+    def _samples(self) -> list[Passage]:
+        """Four texts, of which one begins with another."""
+        ids = np.random.default_rng(0).integers(0, min(self.head.vocabulary, 1000), 40)
+        return [Passage(part) for part in (ids[:12], ids[:19], ids[25:], ids[20:27])]
 
     def _own(self, passage: Passage) -> torch.Tensor:
         """The library's own logits, text by text."""
@@ -229,6 +250,11 @@ def _pooled(states: torch.Tensor, want: Sequence[Quantity]) -> dict[str, Any]:
             weights = torch.arange(1, len(states) + 1, device=states.device, dtype=torch.float32)
             found[name] = (weights / weights.sum()) @ states.float()
     return {name: vector.float().cpu().numpy() for name, vector in found.items()}
+
+
+def _body(model: Any) -> Any:
+    """The model without its output layer."""
+    return model.base_model if model.base_model is not model else model.get_decoder()
 
 
 def _head(model: Any) -> Head:
@@ -266,12 +292,21 @@ def _load(text: ModelTokenizer, dtype: str) -> Any:
 
     try:
         with _quiet():
-            model = AutoModelForCausalLM.from_pretrained(
-                weights(text.located), dtype=getattr(torch, dtype), local_files_only=True
+            found: Any = AutoModelForCausalLM.from_pretrained(
+                weights(text.located),
+                dtype=getattr(torch, dtype),
+                local_files_only=True,
+                output_loading_info=True,
             )
     except UserError:
         raise
     except Exception as error:  # the library raises many kinds; all mean the same to the user
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"the language model {text.name!r} cannot be loaded: {reason}") from error
-    return model.eval()  # type: ignore[no-untyped-call]
+    model, told = found
+    lacking = sorted(told["missing_keys"]) + sorted(str(key) for key in told["mismatched_keys"])
+    if lacking:  # the library fills them with random numbers
+        raise UserError(
+            f"{text.name} is no causal language model: it has no weights for {lacking[0]}"
+        )
+    return model.eval()

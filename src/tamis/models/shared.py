@@ -46,6 +46,9 @@ class Shared:
     def start(self) -> int | None:
         return self.lm.start
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.lm, name)  # what some models say of themselves: their vocabulary
+
     def encode(self, texts: Sequence[str], *, markup: bool = False) -> list[Ints]:
         """Each text is tokenised once, however often it is asked."""
         new = [text for text in dict.fromkeys(texts) if (text, markup) not in self._ids]
@@ -68,6 +71,8 @@ class Shared:
     def answer(self) -> None:
         """Reads everything that has been asked since the last time."""
         asked, self._asked = self._asked, {}
+        if not asked:
+            return
         self._known.update(zip(asked, self.lm.read(list(asked.values())), strict=True))
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from slow import Slow
-from tiny import TEXTS, tiny_model
+from tiny import TEXTS, blank_tokenizer, tiny_model, tiny_tokenizer
 
 from tamis.errors import UserError
 from tamis.protocols import Generator, Gradients, Likelihood, Noise, Passage, Reading
@@ -13,8 +13,10 @@ from tamis.protocols import Generator, Gradients, Likelihood, Noise, Passage, Re
 torch = pytest.importorskip("torch")
 from tamis.models.hf import HuggingFace  # noqa: E402
 from tamis.models.merging import merged, unmerged  # noqa: E402
+from tamis.models.quantities import Head, of_tokens  # noqa: E402
+from tamis.models.reader import _pooled  # noqa: E402
 
-KINDS = ["llama", "gpt2", "mistral", "gemma2", "gpt_neox"]
+KINDS = ["llama", "gpt2", "mistral", "gemma2", "gpt_neo", "gpt_neox"]
 EVERYTHING = ("loss", "entropy", "el2n", "last", "mean", "weighted")
 
 
@@ -57,7 +59,9 @@ def test_readings_equal_a_loop_in_float64(folders, kind, batch_tokens):
         agree(reading, slow.read(passage))
 
 
-@pytest.mark.parametrize(("kind", "packed"), [("llama", True), ("gpt2", True), ("gemma2", False)])
+@pytest.mark.parametrize(
+    ("kind", "packed"), [("llama", True), ("gpt2", True), ("gemma2", False), ("gpt_neo", False)]
+)
 def test_texts_are_packed_where_the_models_attention_allows_it(folders, kind, packed):
     assert HuggingFace(str(folders[kind]), device="cpu").readers[0].packed is packed
 
@@ -71,7 +75,7 @@ def test_padding_changes_nothing_where_texts_are_padded(folders):
         agree(reading, slow.read(passage))
 
 
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "mistral"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "mistral", "gpt_neo"])
 def test_what_texts_begin_with_is_read_once(folders, kind):
     lm, slow = HuggingFace(str(folders[kind])), Slow(folders[kind])
     one, two = np.arange(1, 31), np.arange(101, 141)
@@ -83,7 +87,8 @@ def test_what_texts_begin_with_is_read_once(folders, kind):
     asked.append(Passage(one, ((25, 30),), EVERYTHING, (5,)))  # no more than the beginning
     for reading, passage in zip(lm.read(asked), asked, strict=True):
         agree(reading, slow.read(passage))
-    assert lm.forward_tokens < 0.5 * sum(len(p.ids) for p in asked)
+    total = sum(len(p.ids) for p in asked)
+    assert lm.forward_tokens < 0.5 * total if kind != "gpt_neo" else lm.forward_tokens == total
 
 
 def test_noise_is_that_of_the_whole_text_wherever_a_part_begins(folders, llama):
@@ -199,6 +204,134 @@ def test_a_model_that_is_nowhere_stops_with_one_message(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(UserError, match="cannot be loaded"):
         HuggingFace(str(tmp_path)).read([Passage(np.ones(3, np.int64))])
+
+
+def test_a_model_without_an_output_layer_is_refused(folders, tmp_path):
+    from transformers import AutoModelForSequenceClassification
+
+    reward = AutoModelForSequenceClassification.from_pretrained(folders["gpt_neox"], num_labels=1)
+    reward.save_pretrained(tmp_path)
+    tiny_tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="no causal language model"):
+        HuggingFace(str(tmp_path)).read([Passage(np.ones(3, np.int64))])
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path):
+    folder = tiny_model(tmp_path)
+    made = tiny_tokenizer()
+    made.add_tokens([f"new{i}" for i in range(50)])
+    made.save_pretrained(folder)
+    with pytest.raises(UserError, match="do not belong together"):
+        HuggingFace(str(folder)).read([Passage(np.ones(3, np.int64))])
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:77"])
+def test_a_device_that_is_not_there_is_one_message(folders, device):
+    with pytest.raises(UserError, match="cannot be read in float32 on"):
+        HuggingFace(str(folders["llama"]), device=device, dtype="float32").read(
+            [Passage(np.ones(3, np.int64))]
+        )
+
+
+def test_weights_that_are_no_numbers_say_so(tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    folder = tiny_model(tmp_path)
+    broken = AutoModelForCausalLM.from_pretrained(folder)
+    broken.model.norm.weight.data[:] = float("nan")
+    broken.save_pretrained(folder)
+    with pytest.raises(UserError, match="gives NaN in float32"):
+        HuggingFace(str(folder)).read([Passage(np.ones(3, np.int64))])
+
+
+def test_a_span_without_tokens_has_no_values(llama):
+    ids = np.arange(1, 9)
+    asked = [Passage(ids, ((1, 1),)), Passage(ids, ((1, 1),), EVERYTHING), Passage(ids[:5])]
+    for reading in llama.read(asked):
+        assert reading.tokens["loss"].tolist() == []
+    assert llama.read(asked)[1].tokens["entropy"].tolist() == []
+    assert llama.read([]) == []
+
+
+def test_logits_far_below_the_others_do_not_disturb(tmp_path):
+    folder = tiny_model(tmp_path, "gpt_neox")
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    head = model.get_output_embeddings()
+    head.bias = torch.nn.Parameter(torch.zeros(320))
+    reader = HuggingFace(str(folder)).readers[0]
+    with torch.inference_mode():
+        states, targets = torch.randn(7, 32), torch.arange(2, 9)
+        for low in (-1e9, -torch.inf):
+            head.bias.data[0] = low
+            found = of_tokens(Head(head, 320, reader.model.config), states, targets, EVERYTHING[:3])
+            logs = head(states).double().log_softmax(-1)
+            np.testing.assert_allclose(found["loss"], -logs[range(7), targets], atol=1e-4)
+            chances = logs.exp()
+            entropy = -(chances * logs).nan_to_num(0).sum(1)
+            np.testing.assert_allclose(found["entropy"], entropy, atol=1e-4)
+
+
+def test_the_error_of_a_prediction_is_that_of_the_papers_example():
+    head = torch.nn.Linear(3, 3, bias=False)
+    head.weight.data = torch.eye(3)
+    states = torch.tensor([[0.7, 0.2, 0.1]]).log()
+    found = of_tokens(Head(head, 3, None), states, torch.tensor([0]), ("el2n",))
+    assert found["el2n"].item() == pytest.approx(0.374166, abs=1e-6)
+
+
+def test_states_weigh_by_their_places():
+    (vector,) = _pooled(torch.tensor([[1.0, 0], [0, 1], [2, 2]]), ("weighted",)).values()
+    np.testing.assert_allclose(vector, [1.166667, 1.333333], atol=1e-6)
+
+
+def test_an_adapter_is_part_of_the_eight_bit_model(folders, llama, tmp_path):
+    from tamis.models import lora
+
+    made = lora.fresh(llama.readers[0].model, seed=1)
+    trained = {name: replace(low, b=torch.ones_like(low.b)) for name, low in made.layers.items()}
+    lora.save(lora.Lora(trained), tmp_path / "tuned", str(folders["llama"]))
+    (passage, *_) = passages(llama)
+    exact, rough = (
+        HuggingFace(str(tmp_path / "tuned"), dtype=dtype).read([passage])[0].tokens["loss"]
+        for dtype in ("float32", "int8")
+    )
+    plain = llama.read([passage])[0].tokens["loss"]
+    assert np.abs(rough - exact).mean() < np.abs(plain - exact).mean() / 3
+
+
+def test_pieces_get_no_blank_that_nobody_wrote(tmp_path):
+    folder = tiny_model(tmp_path)
+    blank_tokenizer().save_pretrained(folder)
+    lm = HuggingFace(str(folder))
+    found = lm.encode(["fox", " dog", "\nfox", ""])
+    assert ["".join(lm.text.tokenizer.convert_ids_to_tokens(ids)) for ids in found] == [
+        "fox",
+        "\u2581dog",
+        "\nfox",
+        "",
+    ]
+
+
+def test_tools_that_hold_a_special_token_are_refused(llama):
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    assert llama.chat(turns, '[{"name": "plain"}]')
+    assert llama.chat(turns, '[{"name": "<|end|>"}]') == []
+
+
+def test_a_template_that_looks_into_the_text_is_refused(tmp_path):
+    folder = tiny_model(tmp_path)
+    made = tiny_tokenizer()
+    made.chat_template = (
+        "{% for m in messages %}{{ m['content'].split('</think>')[-1] }}{% endfor %}"
+    )
+    made.save_pretrained(folder)
+    lm = HuggingFace(str(folder))
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    assert lm.chat(turns, None)
+    turns[1]["content"] = "<think>hm</think>b"
+    assert lm.chat(turns, None) == []
 
 
 def test_damaged_weights_stop_the_run(tmp_path):

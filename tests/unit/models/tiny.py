@@ -33,6 +33,15 @@ def tiny_model(folder: Path, kind: str = "llama", seed: int = 0) -> Path:
         "gpt2": lambda: transformers.GPT2Config(
             **size, n_embd=32, n_layer=2, n_head=4, n_positions=256
         ),
+        "gpt_neo": lambda: transformers.GPTNeoConfig(
+            **size,
+            hidden_size=32,
+            num_layers=2,
+            num_heads=4,
+            attention_types=[[["global", "local"], 1]],
+            window_size=6,
+            max_position_embeddings=256,
+        ),
         "gpt_neox": lambda: transformers.GPTNeoXConfig(
             **size,
             hidden_size=32,
@@ -75,3 +84,23 @@ def tiny_tokenizer():
     )
     tokenizer.chat_template = CHAT
     return tokenizer
+
+
+def blank_tokenizer():
+    """A tokenizer that puts a blank in front of every text, as Llama 2's does."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    made = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
+    blank = "\u2581"
+    made.normalizer = normalizers.Sequence(
+        [normalizers.Prepend(blank), normalizers.Replace(" ", blank)]
+    )
+    made.decoder = decoders.Sequence([decoders.Replace(blank, " "), decoders.Strip(" ", 1, 0)])
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False
+    )
+    made.train_from_iterator(["the fox and the dog\nx\n"] * 20, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
+    )
