@@ -7,6 +7,7 @@ import pytest
 from slow import Slow
 from tiny import TEXTS, blank_tokenizer, tiny_model, tiny_tokenizer
 
+from conftest import shared_root
 from tamis.errors import UserError
 from tamis.protocols import Generator, Gradients, Likelihood, Noise, Passage, Reading
 
@@ -54,6 +55,17 @@ def agree(reading, slow, tolerance=1e-4):
 @pytest.mark.parametrize("batch_tokens", [1, 70, 10_000])
 def test_readings_equal_a_loop_in_float64(folders, kind, batch_tokens):
     lm, slow = HuggingFace(str(folders[kind]), batch_tokens=batch_tokens), Slow(folders[kind])
+    asked = passages(lm)
+    for reading, passage in zip(lm.read(asked), asked, strict=True):
+        agree(reading, slow.read(passage))
+
+
+@pytest.mark.parametrize("name", ["stories260K/hf", "tinystories-656k"])
+def test_trained_models_with_their_own_tokenizers_too(name):
+    folder = shared_root() / "models" / name
+    if not folder.is_dir():
+        pytest.skip(f"the model {name} is absent")
+    lm, slow = HuggingFace(str(folder)), Slow(folder)
     asked = passages(lm)
     for reading, passage in zip(lm.read(asked), asked, strict=True):
         agree(reading, slow.read(passage))
