@@ -181,6 +181,8 @@ class HuggingFace:
                 )
             if passage.spans and passage.spans[0][0] < 1:
                 raise ValueError("the first token of a passage has nothing before it: not scored")
+            if passage.spans and passage.spans[-1][1] > len(passage.ids):
+                raise ValueError(f"a passage is scored beyond its {len(passage.ids)} tokens")
 
     def _spread(
         self,

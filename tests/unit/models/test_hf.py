@@ -35,9 +35,12 @@ def passages(lm, noise=None):
     """Texts in several scripts after their start token, with one or two scored spans."""
     found = []
     for row, ids in enumerate(lm.encode(TEXTS * 2)):
+        if not len(ids):  # a small tokenizer may know none of a script's characters
+            continue
         ids = np.concatenate([[lm.start], ids])
         middle = len(ids) // 2
-        spans = ((1, 3), (middle, len(ids))) if row % 2 else ((middle, len(ids)),)
+        two = row % 2 and len(ids) > 6
+        spans = ((1, 3), (middle, len(ids))) if two else ((middle, len(ids)),)
         found.append(Passage(ids, spans, EVERYTHING, (3, 1, 2), noise))
     return found
 
@@ -399,5 +402,7 @@ def test_it_is_a_likelihood_and_a_generator_and_has_gradients(llama):
     assert llama.context == 256
     with pytest.raises(ValueError, match="1 to 256"):
         llama.read([Passage(np.ones(300, np.int64))])
+    with pytest.raises(ValueError, match="beyond its 3 tokens"):
+        llama.read([Passage(np.ones(3, np.int64), ((1, 4),))])
     with pytest.raises(ValueError, match="nothing before it"):
         llama.read([Passage(np.ones(3, np.int64), ((0, 2),))])
