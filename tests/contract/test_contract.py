@@ -9,6 +9,7 @@ SETTINGS = {
     "threshold": "threshold(at_least=20)",  # refuses to run without a bound
     "complexity_first": "complexity_first(tags=script)",
     "mig": "mig(tags=script,by=length)",
+    "davir": "davir(base=length)",  # its reference is length here, and both have to be one score
     "t_shirt": "t_shirt(of=loss_difference(neighbours=3))",  # 30 would take a minute
 }
 NAMES = [SETTINGS.get(name, name) for kind in FOLDERS for name in names(kind)]

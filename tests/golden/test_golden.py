@@ -22,6 +22,7 @@ SETTINGS = {
     "threshold": {"at_least": 20},
     "complexity_first": {"tags": "script"},
     "mig": {"tags": "script"},
+    "davir": {"base": "length"},  # its reference is length here, and both have to be one score
     "t_shirt": {"of": "loss_difference(neighbours=3)"},
 }
 

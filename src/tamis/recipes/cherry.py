@@ -5,9 +5,11 @@ Paper and code: "From Quantity to Quality" (arXiv:2308.12032): template alpaca, 
 for WizardLM), the answer alone after its header. The model is first trained for an epoch on 1,000
 rows of 100 clusters: `cherry(by=ifd(direct=header,model=./trained))`; later versions of the code do
 without. Five to ten per cent of the pool is what the paper trains on.
-Official code keeps exactly 1, drops rows that do not fit max_length, and takes int(rate x rows that
-are left); where that is 0, it returns every row. Here the budget is of the whole pool, long answers
-are cut, and `fits` and `rate` are the code's two steps by name; nothing left to take is an error:
+Official code keeps exactly 1 and takes int(rate x rows that are left); where that is 0, it returns
+every row. It has a test that drops rows longer than max_length, but cuts the answer to what fits
+before the test is made, so that only a row whose prompt leaves no room is dropped. Here the budget
+is of the whole pool, long answers are cut, such a row is too_long, and `rate` is the code's step by
+name; nothing left to take is an error. `fits` is what the test was for, by name:
     cherry(by=ifd(direct=header,max_length=512),fits=answer_kept(max_length=512),rate=0.05).
 Rows are in the order of the score, which official code gives up for that of the file.
 Oracle: methods.md P1, P3, P4, on a model with given losses.
@@ -22,7 +24,7 @@ import numpy as np
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.notation import parse
-from tamis.recipes._passing import passing, scored_pool
+from tamis.recipes._passing import scored_pool
 from tamis.run.session import Run
 from tamis.spec import recipe
 from tamis.types import ColumnName, Dataset, Ints, Pool, Selection
@@ -50,11 +52,10 @@ def cherry(
     by = str(parse(by))
     pool = scored_pool(run, data, budget, by, *([fits] if fits else []))
     pool, cut = fitting(pool, fits)
-    keep, dropped = passing(pool, [by], pool.scores(by) <= 1, f"{by} above 1")
     if rate < 1:
-        budget = limited(budget, rate, len(keep))
+        budget = limited(budget, rate, int((pool.scores(by) <= 1).sum()))
     picked = run.select(pool, f"threshold(by={by},at_most=1,closed=both)", budget)
-    return replace(picked, dropped={**cut, **dropped, **picked.dropped})
+    return replace(picked, dropped={**cut, **picked.dropped})
 
 
 def fitting(pool: Pool, fits: str) -> tuple[Pool, dict[str, Ints]]:

@@ -11,8 +11,8 @@ for each task, the best 5 % of the pool. Cosines, because the mean loss of a sho
 gradient.
 Here a checkpoint is a column, so `of` lists them, and `weights` their learning rates in order:
     less(of=[gradient(direction=adam,model=./c1),gradient(direction=adam,model=./c2)],weights=[6,4])
-The default reads the run's model, which must come with the moments of a warm-up; for a model that
-had none, of=gradient compares plain gradients.
+The default reads the run's model, which must come with the moments of a warm-up (card of
+`gradient`); for a model that had none, of=gradient compares plain gradients.
 It is a recipe and no score, because the two sides differ: the pool's columns are those of `of`, the
 target set's the same with direction=sgd, and nothing else may differ between them. The pool's
 gradients stay in the store and serve every later target set. Vectors of any other kind will do in
@@ -38,6 +38,7 @@ from tamis.notation import parse
 from tamis.registry import find
 from tamis.run.execute import scored
 from tamis.run.session import Run
+from tamis.scorers._weights import as_shares
 from tamis.spec import recipe
 from tamis.types import Column, ColumnName, Dataset, Floats, Mask, Pool, Selection, Vectors
 
@@ -67,8 +68,8 @@ def less(
     """
     if run.target is None:
         raise UserError("less compares with a target set: give one with --target FILE")
-    shares = checkpoint_shares(weights, len(of))
-    pool = run.score(data, of)
+    shares = as_shares("less", weights, len(of))
+    pool = _scored(run, data, of)
     theirs = [of_target(run, name) for name in of]
     target, labels = _target(run, theirs, tasks)
     score = np.zeros((len(pool), len(set(labels))))
@@ -84,14 +85,14 @@ def less(
     return replace(chosen, info={**chosen.info, **told})
 
 
-def checkpoint_shares(weights: Sequence[float], count: int) -> Floats:
-    """Learning rates as shares of their sum; equal ones where none are given."""
-    given = np.array(weights or [1.0] * count, np.float64)
-    if len(given) != count:
-        raise UserError(f"less: {len(given)} weights for {count} columns in of")
-    if not (np.isfinite(given).all() and (given >= 0).all() and given.sum() > 0):
-        raise UserError("less: weights must be numbers of at least 0, and not all of them 0")
-    return np.asarray(given / given.sum(), np.float64)
+def _scored(run: Run, data: Dataset, of: Sequence[str]) -> Pool:
+    """The pool's directions; a model without moments is told what less has instead."""
+    try:
+        return run.score(data, of)
+    except UserError as fault:
+        if "adam.safetensors" not in str(fault):
+            raise
+        raise UserError(f"{fault}; for less that is of=gradient") from fault
 
 
 def of_target(run: Run, name: str) -> str:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Literal
 
 from tamis.budget import Budget
+from tamis.errors import UserError
 from tamis.notation import Reference, parse
 from tamis.run.session import Run
 from tamis.spec import recipe
@@ -42,6 +43,8 @@ def rds_plus(
             or the mean similarity to the target rows
         tasks: label column of the target set; tasks take turns, by their largest similarity
     """
+    if run.target is None:
+        raise UserError("rds_plus compares with a target set: give one with --target FILE")
     given = {"of": of, "combine": combine, **({"tasks": tasks} if tasks else {})}
     # the label is the target set's: rows of the pool need none
     pool = Pool.of(data, **{str(parse(tasks)): [""] * len(data)}) if tasks else data

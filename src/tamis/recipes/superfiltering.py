@@ -8,11 +8,12 @@ Paper: arXiv:2402.00530, with GPT-2: instruction, line break, input, line break,
 Official code counts 52,002 x rate rows whatever the pool, makes an error a ratio of 0, and has no
 start token: `superfiltering(by=ifd(ratio=perplexity,template=plain,start=false))`, which leaves the
 first token out of the answer alone. Its diverse form takes a number of candidates, or all rows
-between 0.9 and 1: `superfiltering(diversity=true,candidates=1,at_least=0.9)`; that bound is strict.
-Here both are of the whole pool, and a row without a ratio is dropped with its reason. Which rows
-are candidates does not depend on the budget, so a smaller selection is the start of a larger one;
-a budget above the candidates takes all of them. Facility location compares all candidates with all;
-above some 20,000 of them similarity=cosine, which compares neighbours, is the faster choice.
+above 0.9 and below 1: `superfiltering(diversity=true,candidates=1,at_least=0.9)`, which keeps
+exactly 0.9 too. Here both are of the whole pool, and a row without a ratio is dropped with its
+reason. Which rows are candidates does not depend on the budget, so a smaller selection is the start
+of a larger one; a budget above the candidates takes all of them. Facility location compares all
+candidates with all; above some 20,000 of them similarity=cosine, which compares neighbours, is the
+faster choice.
 Oracle: methods.md P1, P4 on a model with given losses; the diverse form against its parts by hand.
 """
 
@@ -57,15 +58,18 @@ def superfiltering(
     """
     if not 0 < candidates <= 1:
         raise UserError(f"candidates is a share above 0 and at most 1, got {candidates}")
+    if not diversity and (candidates, of, similarity) != (0.2, "embedding", "exp_distance"):
+        raise UserError(
+            "superfiltering: candidates, of and similarity belong to its diverse form: set "
+            "diversity=true"
+        )
     by = str(parse(by))
     pool = scored_pool(run, data, budget, by)
     ratios = pool.scores(by)
-    keep, dropped = passing(pool, [by], below_one(ratios), f"{by} not below 1")
     if not diversity:
-        picked = run.select(
-            pool, f"threshold(by={by},at_least={at_least},at_most=1,closed=left)", budget
-        )
-        return replace(picked, dropped={**dropped, **picked.dropped})
+        bounds = f"at_least={at_least},at_most=1,closed=left"
+        return run.select(pool, f"threshold(by={by},{bounds})", budget)
+    keep, dropped = passing(pool, [by], below_one(ratios), f"{by} not below 1")
     order = keep[order_by(ratios[keep], pool.ids[keep])]
     best = order[ratios[order] >= at_least][: rows_in(candidates, len(pool))]
     rest = np.setdiff1d(order, best)

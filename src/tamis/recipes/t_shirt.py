@@ -5,10 +5,10 @@ Formula, with S-IFD over the m noisy readings of each row (`loss_difference`, `s
 2. of the others, the `front` share of the pool with the largest mean S-IFD;
 3. from these the smallest population standard deviation over the readings first.
 Paper and code: T-SHIRT (arXiv:2506.01317): GPT-2, template plain, max_length 1024, 30 readings,
-alpha 5, half of the tokens, and for k rows a front of 2k: 2,600 of Alpaca-GPT4's 52,002. A front
-that grows with the budget makes a small selection no part of a larger one. Here it is a share of
-the pool, 0.1 by default: the paper's at a budget of 5 %, and twice the budget's share gives it at
-any other. When a front is used up the next one of the same size follows.
+alpha 5, half of the tokens, and for k rows a front of 2k, with k = 2,600 of Alpaca-GPT4's 52,002. A
+front that grows with the budget makes a small selection no part of a larger one. Here it is a share
+of the pool, 0.1 by default: the paper's at a budget of 5 %, and twice the budget's share gives it
+at any other. When a front is used up the next one of the same size follows.
 The gain of a pick is its mean S-IFD. Official code has no start token:
 of=loss_difference(neighbours=30,start=false); its mean IFD in step 1 still counts the first token
 after the question. Ties go by id, not by the file's order; a reading in which no token is kept

@@ -13,7 +13,7 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.protocols import Likelihood, Passage
-from tamis.scorers._passages import opening
+from tamis.scorers._passages import missing_start, opening
 from tamis.scorers._prompts import Prompt, cut, shown
 from tamis.templates import TEMPLATES, render, said
 from tamis.types import Batch, Column, Floats, Ints, Mask
@@ -26,6 +26,9 @@ Wrapping = Literal["none", "alpaca", "vicuna", "tulu", "chat"]
 
 Together = Literal["sum", "mean", "each"]
 """A row's score from those of its turns: their sum, their mean, or all of them as a series."""
+
+Parts = Literal["both", "shown"]
+"""Which turns are rated: those with a question and an answer, or with what the prompts show."""
 
 Turn = Mapping[str, str]
 """A question and its answer by these names."""
@@ -40,12 +43,14 @@ class Rating:
         template: what the prompt is put into
         max_length: tokens of the prompt, at most the model's context
         start: begin with the model's start token
+        parts: which turns are rated
     """
 
     most: int = 5
     template: Wrapping = "none"
     max_length: int = 2048
     start: bool = True
+    parts: Parts = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +87,15 @@ def rated(batch: Batch, lm: Likelihood, prompts: Sequence[str], rating: Rating) 
     """The probabilities of the ratings of each turn by each prompt.
 
     A question or answer too long for `max_length` is cut at its end, the longer of the two first.
-    A turn without a part that the prompts show is left out. Problems: no_answer, empty_answer,
-    empty_question, where that leaves nothing of the row.
+    A turn without a question or an answer is left out, with parts=shown only one without a part
+    that the prompts show. So columns of a row hold the same turns, whatever their prompts show.
+    Problems: no_answer, empty_answer, empty_question, where that leaves nothing of the row.
     """
     if rating.most < 2:
         raise UserError(f"a scale needs at least 2 ratings, got {rating.most}")
     cuts = [cut(prompt, rating.most) for prompt in prompts]
-    rows, turns, problems = _turns(batch, shown(cuts))
+    needed = shown(cuts) if rating.parts == "shown" else {"question", "answer"}
+    rows, turns, problems = _turns(batch, needed)
     forms = [_Form.of(one, lm, rating) for one in cuts]
     logs = np.empty((len(turns), len(forms), rating.most))
     size = max(1, AT_A_TIME // len(forms))
@@ -153,9 +160,7 @@ class _Form:
         digits = [str(digit) for digit in range(1, rating.most + 1)]
         last, options = choices(lm, texts[-1], digits)
         fixed = [*lm.encode(texts[:-1], markup=True), last]
-        first = opening(lm, rating.start)
-        if not np.array_equal(fixed[0][: len(first)], first):  # a chat template may bring its own
-            fixed[0] = np.concatenate([first, fixed[0]])
+        fixed[0] = np.concatenate([missing_start(opening(lm, rating.start), fixed[0]), fixed[0]])
         room = min(rating.max_length, lm.context) - sum(map(len, fixed))
         if room < len(prompt.names):
             raise UserError(

@@ -85,6 +85,11 @@ def opening(lm: Likelihood, start: bool) -> Ints:
     return np.array([lm.start], np.int64)
 
 
+def missing_start(first: Ints, ids: Ints) -> Ints:
+    """What a text still has to begin with: nothing where its own markup brings that token."""
+    return NOTHING if np.array_equal(ids[: len(first)], first) else first
+
+
 def encoded(pieces: Sequence[Piece], lm: Likelihood) -> list[Ints]:
     """Token ids of each piece; special tokens are found in markup alone."""
     markup = list(dict.fromkeys(p.text for p in pieces if p.kind == "markup"))
@@ -110,8 +115,7 @@ def _joined(
     pieces: Sequence[Piece], ids: Sequence[Ints], first: Ints, limit: int, turns: Turns
 ) -> Written:
     """The tokens of a row within the limit, and the places of its answers."""
-    if len(first) and len(ids[0]) and ids[0][0] == first[0]:
-        first = NOTHING  # a model's own template often begins with the start token
+    first = missing_start(first, ids[0])
     ends = len(first) + np.cumsum([len(part) for part in ids])
     places = [
         (int(end) - len(part), int(end) if piece.text.strip() else int(end) - len(part))

@@ -4,7 +4,8 @@ Formula: tokens of the answer within `max_length` over all tokens of the answer,
 where the question leaves no room (other methods call such a row too_long).
 Nothing is read, the row is only tokenised. With the template, turns, max_length and start of a
 likelihood score it says how much of each row that score has seen. Official code of IFD
-(arXiv:2308.12032) drops rows that do not fit: `cherry(fits=answer_kept(...))`.
+(arXiv:2308.12032) means to drop rows that do not fit, and cuts them before it tests that; here that
+is `cherry(fits=answer_kept(...))`.
 Without a start token a token that nothing stands before is not scored and counts as lost.
 Oracle: counts by hand.
 """

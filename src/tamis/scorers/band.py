@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from tamis.errors import UserError
+from tamis.scorers._problems import carried
 from tamis.spec import scorer
 from tamis.types import Column, ColumnName, Floats, Ints, Pool
 
@@ -39,7 +40,7 @@ def band(pool: Pool, *, of: ColumnName, edges: tuple[float, ...] = (), parts: in
     names = between(edges) if edges else [f"q{part + 1}" for part in range(parts)]
     found = np.zeros(len(scores), np.int64)
     found[~missing] = np.searchsorted(edges, there, "right") if edges else quantiles(there, parts)
-    return Column.strings([names[place] for place in found], missing_score=missing)
+    return Column.strings([names[place] for place in found], **carried(pool, [of]))
 
 
 def between(edges: tuple[float, ...]) -> list[str]:

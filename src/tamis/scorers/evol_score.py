@@ -6,8 +6,10 @@ Paper (arXiv:2312.15685): the sum, over ratings by two trained scorers:
                quality=expected_rating(prompt=./q.txt,turns=each,model=B))
 The sum favours long conversations; MIG (arXiv:2504.13835) takes the mean. deita_filter(by=...) is
 the selection that goes with it.
-A row for which the two have another number of turns is null (turns_differ): an unanswered question
-has a complexity and no quality. Ratings of turns are float32.
+Both rate the turns that have a question and an answer, so that a place is the same turn in both: an
+unanswered question at the end does not count, and parts=shown, which rates it, is refused. A row
+for which two columns of another origin have different numbers of turns is null (turns_differ).
+Ratings of turns are float32.
 Oracle: methods.md S1, turns.
 """
 
@@ -17,6 +19,9 @@ from typing import Literal
 
 import numpy as np
 
+from tamis.errors import UserError
+from tamis.notation import parse
+from tamis.scorers._problems import carried
 from tamis.spec import scorer
 from tamis.types import Column, ColumnName, Pool
 
@@ -36,6 +41,9 @@ def evol_score(
         quality: a rating of each turn's answer, as a series
         turns: the sum, as in the paper, or the mean
     """
+    for name in (complexity, quality):
+        if parse(name).params.get("parts") == "shown":
+            raise UserError(f"evol_score: {name} rates turns that the other leaves out: parts=both")
     hard, starts = pool.series(complexity)
     good, others = pool.series(quality)
     counts = np.diff(starts)
@@ -47,4 +55,5 @@ def evol_score(
     products = hard[there].astype(np.float64) * good[place[there]]
     sums = np.bincount(row[there], products, minlength=len(pool))
     found = sums / np.maximum(counts, 1) if turns == "mean" else sums
-    return Column.floats(found, missing_score=missing, turns_differ=differ)
+    own = {"missing_score": missing, "turns_differ": differ}
+    return Column.floats(found, **carried(pool, [complexity, quality], **own))

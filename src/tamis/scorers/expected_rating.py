@@ -7,10 +7,12 @@ Paper (arXiv:2312.15685): ratings 6; two scorers of 13B parameters, one trained 
 an instruction is and one for the quality of an answer; `evol_score` multiplies them turn by turn.
 A scorer that was trained on a prompt needs that very prompt: give it as a file with {question},
 {answer} and, at its end, {rating}. The prompts of the package are our own words.
-Official code has the ids of the digits of two tokenizers written in, looks for a digit among the
-1000 likeliest tokens, and turns every failure into 3.0. Here the ids come from the tokenizer, a
-digit that is not one token there is an error, the probabilities are exact, and a row that cannot be
-rated is null. Of a text too long for `max_length` the end is cut.
+Official code has the ids of the digits of two tokenizers written in, turns every failure into 3.0,
+and with vLLM looks for a digit among the 1000 likeliest tokens alone. Here the ids come from the
+tokenizer, a digit that is not one token there is an error, the probabilities are exact, and a row
+that cannot be rated is null. Of a text too long for `max_length` the end is cut.
+A turn without a question or an answer is not rated, so that complexity and quality are of the same
+turns; official code rates the complexity of an unanswered question too: parts=shown.
 A model that was not trained to rate says little with it: compare with a plain length.
 Oracle: methods.md S1, Q2.
 """
@@ -21,7 +23,7 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.protocols import Likelihood
-from tamis.scorers._options import Rating, Together, Wrapping, rated
+from tamis.scorers._options import Parts, Rating, Together, Wrapping, rated
 from tamis.scorers._prompts import Prompts, prompts
 from tamis.spec import scorer
 from tamis.types import Batch, Column, Floats
@@ -38,6 +40,7 @@ def expected_rating(
     template: Wrapping = "none",
     max_length: int = 2048,
     start: bool = True,
+    parts: Parts = "both",
 ) -> Column:
     """Sum over the digits 1..ratings of digit times its probability as the model's next token.
 
@@ -48,11 +51,13 @@ def expected_rating(
         template: what the prompt is put into; chat is the model's own template
         max_length: tokens of a prompt with its texts, at most the model's context
         start: begin with the model's start token
+        parts: both rates turns with a question and an answer, shown those with what the prompt
+            shows: questions without an answer too
     """
     asked = prompts(prompt)
     if len(asked) != 1:
         raise UserError(f"expected_rating: a prompt is one text, and {len(asked)} are given")
-    found = rated(batch, lm, asked, Rating(ratings, template, max_length, start))
+    found = rated(batch, lm, asked, Rating(ratings, template, max_length, start, parts))
     return found.column(expectation(found.chances[:, 0]), turns)
 
 

@@ -13,7 +13,9 @@ million numbers to 8192, on one core: 7 ms, 3 ms in a batch of 8 or 64; random s
 a batch of 8, 0.4 s in one of 64. Error of a cosine (root mean square): 0.011 for both.
 Model: a folder with an adapter (adapter_config.json), else rank 8 beside every linear layer, A
 drawn from the seed and B zero: then A's gradient is zero and B's is the layer's gradient times a
-random A. Adam's moments lie in the adapter's folder as adam.safetensors; without them
+random A. Adam's moments lie in the adapter's folder as adam.safetensors: for each tensor NAME of
+adapter_model.safetensors (base_model.model.LAYER.lora_A.weight) NAME.exp_avg and NAME.exp_avg_sq,
+shaped like it, and in the metadata of the header beta1, beta2 and eps as text; without the file
 direction=adam is refused. The mean over tokens makes short answers' gradients long: `unit` undoes
 it. Cost: 2.4 forward passes a row with GPT-2 (124M), 4 in a model of 260,000 parameters; 0.75 MB a
 token in the pass; 4 dim bytes a row in the store (8.8 GB for 270,000).

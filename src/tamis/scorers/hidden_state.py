@@ -6,12 +6,14 @@ Formula, over the states h_1 ... h_n of the row's tokens in a template:
     weighted  sum of i h_i / sum of i       RDS+ (arXiv:2503.01807)
 divided by its length unless unit=false.
 Papers: RDS+ is pooling=weighted,template=tulu,max_length=2048 over the whole conversation, with
-Llama-2-7B, compared by cosine (recipe `rds_plus`). DEITA's filter is pooling=last,template=vicuna.
+Llama-2-7B, compared by cosine (recipe `rds_plus`). DEITA's filter is
+pooling=last,template=vicuna,turns=all,max_length=2048, at the token that ends the text.
 Cherry's first step reads the question alone (of=question); DiverseEvol the row, with mean.
 Official codes of RDS+ and Nuggets pool over the padding of a batch, so that a row's vector depends
 on its neighbours (RDS+ is therefore run one row at a time); here only a row's own tokens count.
-RDS+'s text ends with the token that ends an answer; here a row ends with its last answer's last
-token, so that the same forward pass serves `ifd` and `perplexity` with the same parameters.
+The texts of RDS+ and DEITA end with the token that ends an answer; here a row ends with its last
+answer's last token, so that the same forward pass serves `ifd` and `perplexity` with the same
+parameters.
 A row without an answer, or without room for one, has none, as for every score of a language model.
 Oracle: methods.md R1; sums by hand.
 """

@@ -9,10 +9,11 @@ Above 1 it hurts: papers drop such rows, `threshold(by=ifd,at_most=1)`; code of 
 exactly 1 (closed=both), of the second does not (closed=left). `cherry` and `superfiltering` are
 those selections.
 Paper and code of the first: template alpaca, max_length 512 (1024 for WizardLM), and L(A) is read
-after the answer's header, whose tokens do not count (direct=header); rows longer than that are
-dropped, and the rate is of what is left. Code of the second: template plain, GPT-2, max_length
-1024, and no start token, so that L(A) lacks the answer's first token while L(A|Q) has it
-(start=false gives that; it moves IFD by tens of per cent).
+after the answer's header, whose tokens do not count (direct=header). Its test for rows longer than
+max_length comes after the answer was cut to fit, so it drops only rows whose prompt leaves no room;
+the rate is of what is left. Code of the second: template plain, GPT-2, max_length 1024, and no
+start token, so that L(A) lacks the answer's first token while L(A|Q) has it (start=false gives
+that; it moves IFD by tens of per cent).
 Here both passes score the same tokens: the answer is cut once, and with `start` its first token
 follows the model's start token where it is read alone. A row without room for one token of its
 answer is too_long, and null; no failure becomes 0.

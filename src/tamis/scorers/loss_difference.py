@@ -39,6 +39,9 @@ from tamis.spec import scorer
 from tamis.templates import TemplateName
 from tamis.types import Batch, Column, Floats, Ints, Vectors
 
+AT_A_TIME = 32_768
+"""Passages asked of the model in one call: 546 rows with 30 noisy readings."""
+
 
 @scorer(prefer="none", family="beyond", unit="nats", paper="arXiv:2506.01317")
 def loss_difference(
@@ -71,14 +74,24 @@ def loss_difference(
     setting = Setting(template, turns, max_length, start)
     rows = written(batch, lm, setting)
     before = beginning(lm, setting, direct)
-    passes = [
-        differences(rows, lm, before, noise_of(batch.ids, rows, alpha, seed, at))
-        for at in range(neighbours)
-    ] or [differences(rows, lm, before)]
-    values = [np.concatenate(parts) for parts in zip(*passes, strict=True)]
+    noise = [noise_of(batch.ids, rows, alpha, seed, at) for at in range(neighbours)]
+    values: list[Vectors] = []
+    size = max(1, AT_A_TIME // (2 * max(neighbours, 1)))
+    for at in range(0, len(rows), size):
+        part = slice(at, at + size)
+        values += readings(rows[part], lm, before, [one[part] for one in noise])
     lacking = np.array([not len(row) for row in values], dtype=bool)
     wrong = np.array([not np.isfinite(row).all() for row in values], dtype=bool)
     return Column.series(values, **reasons(rows), one_token=lacking, undefined=wrong)
+
+
+def readings(
+    rows: Sequence[Written], lm: Likelihood, before: Ints, noise: Sequence[Sequence[Noise]]
+) -> list[Vectors]:
+    """Each row's differences with each noise, one reading after the other; all asked at once."""
+    every = [row for _ in noise or [()] for row in rows]
+    found = differences(every, lm, before, [one for reading in noise for one in reading])
+    return [np.concatenate(found[at :: len(rows)]) for at in range(len(rows))]
 
 
 def differences(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from tamis.errors import UserError
+from tamis.scorers._problems import carried
 from tamis.spec import scorer
 from tamis.types import Column, ColumnName, Floats, Pool
 
@@ -30,7 +31,7 @@ def mean_rank(
         raise UserError("mean_rank needs at least one score: of=[tokens,mtld]")
     signed = [(pool.scores(name), 1) for name in of] + [(pool.scores(name), -1) for name in low]
     total = np.mean([_beaten(sign * scores) for scores, sign in signed], axis=0)
-    return Column.floats(total, missing_score=np.isnan(total))
+    return Column.floats(total, **carried(pool, [*of, *low]))
 
 
 def _beaten(scores: Floats) -> Floats:

@@ -9,13 +9,15 @@ Paper (arXiv:2312.10302): 100 anchors by k-means on mean states of the last laye
 threshold(by=nuggets,at_least=0.85,closed=none), or the top 1 %.
 Official code: the states' mean takes padding in; only the pass with an example begins with the
 start token, which favours it; an anchor cut to 200 tokens may keep no answer and then counts as
-lost for every row; an anchor is scored on itself. Here both passes begin alike and score the same
-tokens, and a row is not tried on an anchor that it is itself or a copy of. Row and anchor are whole
-conversations in the template, one after the other.
+lost for every row; an anchor is scored on itself; nothing stands between the example and the
+anchor, and the template is bare labels. Here both passes begin alike and score the same tokens, and
+a row is not tried on an anchor that it is itself or a copy of. Row and anchor are whole
+conversations in the template, with the markup between them that follows an answer.
 Cost: rows x anchors short passages, those of a row next to each other with the row as their common
 beginning, which goes through the model once for as many anchors as fit a forward pass (on a
 processor; a GPU reads it again); a few thousand are asked at a time. With 52,000 rows that is
-5.2 million passages: take a small model, as SuperNuggets (arXiv:2412.09990) does.
+5.2 million passages: take a small model, as SuperNuggets (arXiv:2412.09990) does. The column is of
+the whole pool and stored when it is finished: a run that is killed before begins anew.
 Oracle: methods.md N1; a loop over rows and anchors.
 """
 
@@ -62,23 +64,25 @@ def nuggets(
         start: begin with the model's start token
         seed: decides the clusters
     """
-    limit = min(max_length, lm.context)
-    if anchors < 1 or not 2 <= anchor_length <= limit - 2:
+    between = lm.encode([TEMPLATES[template].after_assistant], markup=True)[0]
+    limit, first = min(max_length, lm.context), len(opening(lm, start))
+    room = limit - anchor_length - len(between) + first  # the start token stands there once
+    if anchors < 1 or anchor_length < 2 or room < 2:
         raise UserError(
-            "nuggets needs an anchor, and anchor_length at least 2 and 2 less than max_length and "
-            f"the model's context: {anchors} anchors, {anchor_length} tokens of {limit}"
+            "nuggets needs an anchor, anchor_length at least 2, and as much for a row: of "
+            f"{limit} tokens {anchors} anchors of {anchor_length} and the markup leave {room}"
         )
     short = Setting(template, "last", anchor_length, start)
     chosen = _anchors(pool, lm, of, anchors, short, seed)
     if not chosen:
         return Column.floats(np.full(len(pool), np.nan), no_anchor=np.ones(len(pool), bool))
-    shown = Setting(template, "last", limit - anchor_length, start)
+    shown = Setting(template, "last", room, start)
     zero = _likelihoods(lm, [conditioned(anchor) for anchor in chosen])
     rows: list[Written] = []
     found = [np.empty(0)]
     for batch in pool.data.batches(max(1, AT_A_TIME // len(chosen))):
         rows += (part := written(batch, lm, shown))
-        found.append(_scores(part, chosen, zero, lm, shown))
+        found.append(_scores(part, chosen, zero, lm, between, first))
     return column(rows, np.concatenate(found))
 
 
@@ -105,14 +109,17 @@ def _anchors(
 
 
 def _scores(
-    rows: list[Written], anchors: list[Written], zero: Floats, lm: Likelihood, setting: Setting
+    rows: list[Written],
+    anchors: list[Written],
+    zero: Floats,
+    lm: Likelihood,
+    between: Ints,
+    first: int,
 ) -> Floats:
     """The golden score of each row, NaN where the row or every anchor is missing."""
-    first = len(opening(lm, setting.start))
-    after = lm.encode([TEMPLATES[setting.template].after_assistant], markup=True)[0]
     one = np.full((len(rows), len(anchors)), np.nan)
     tried = [(r, a) for r, row in enumerate(rows) for a in _others(row, anchors)]
-    passages = [_behind(np.append(rows[r].ids, after), anchors[a], first) for r, a in tried]
+    passages = [_behind(np.append(rows[r].ids, between), anchors[a], first) for r, a in tried]
     if tried:
         at = np.array(tried)
         one[at[:, 0], at[:, 1]] = _likelihoods(lm, passages)
@@ -120,14 +127,17 @@ def _scores(
 
 
 def _others(row: Written, anchors: list[Written]) -> Iterator[int]:
-    """The anchors that a row can be tried on: none that it is itself or a copy of.
-
-    Two rows cut at different lengths are the same where the shorter one begins the other.
-    """
+    """The anchors that a row can be tried on: none that it is itself or a copy of."""
     for at, anchor in enumerate(anchors):
-        same = min(len(row.ids), len(anchor.ids))
-        if row.answers and not np.array_equal(row.ids[:same], anchor.ids[:same]):
+        if row.answers and not _same(row, anchor):
             yield at
+
+
+def _same(one: Written, other: Written) -> bool:
+    """Whether two rows are one; a row that was cut is any longer one that it begins."""
+    short, long = sorted((one, other), key=lambda row: len(row.ids))
+    size = len(short.ids) if short.kept < 1 else len(long.ids)
+    return np.array_equal(short.ids, long.ids[:size])
 
 
 def _behind(shown: Ints, anchor: Written, first: int) -> Passage:

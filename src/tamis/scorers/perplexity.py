@@ -1,7 +1,8 @@
 """Perplexity of the answer under a language model: how surprising it is, given the question or not.
 
 Formula: exp(mean of -log P(token | what stands before it)) over the scored tokens. `of=response`
-reads the answer after its question; `of=answer` the answer alone; `of=all` every token of the row.
+reads the answer after its question; `of=answer` the answer alone; `of=all` every token of the row,
+those of the template's markup too.
 Papers: "When Less is More" (arXiv:2309.04564) keeps the middle of a pool's perplexities:
 `percentile_band(by=perplexity)`; high and low ends are baselines of IFD's and Active IT's papers:
 `top_k(by=perplexity)`, `bottom_k(by=perplexity)`.

@@ -13,7 +13,8 @@ Here the instruction is what system and user say; the input stays whole where th
 apart. Words are runs of characters without blanks, Chinese and Japanese characters words of their
 own; Thai is written without blanks, and loses phrases. An instruction that would lose all its words
 keeps one. Each loss is drawn from (seed, row, copy). An answer is cut so that it fits behind every
-copy; a row whose question leaves no room is too_long. Of several answers the last one counts.
+copy; a row whose question leaves no room is too_long. Of several answers the last one counts. A row
+without an answer is null whichever answer is scored; unanswered=true lets the model answer it.
 Cost: k + 1 passages a row, asked a few thousand at a time, and with answer=generated a
 continuation of at most `tokens` tokens.
 Oracle: methods.md A1.
@@ -31,7 +32,7 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.protocols import Generator, Likelihood, Passage
-from tamis.scorers._passages import NOTHING, Written, column, encoded, opening
+from tamis.scorers._passages import NOTHING, Written, column, encoded, missing_start, opening
 from tamis.spec import scorer
 from tamis.templates import TEMPLATES, Piece, TemplateName, answer_text, given_input, render, said
 from tamis.types import Batch, Column, Floats, Ints
@@ -68,6 +69,7 @@ def prompt_uncertainty(
     max_length: int = 1024,
     start: bool = True,
     seed: int = 0,
+    unanswered: bool = False,
 ) -> Column:
     """Mean change of exp(-mean loss) of the answer when words of the instruction are dropped.
 
@@ -80,6 +82,7 @@ def prompt_uncertainty(
         max_length: tokens of a question with its answer, at most the model's context
         start: begin with the model's start token
         seed: decides which words go
+        unanswered: with answer=generated, score rows without an answer of their own too
     """
     if copies < 1 or tokens < 1 or not 0 < drop < 1:
         raise UserError(
@@ -88,7 +91,8 @@ def prompt_uncertainty(
         )
     if answer == "generated" and not isinstance(writer, Generator):
         raise UserError(f"{lm.id} writes no answers here: set answer=given, or take another model")
-    form = _Form(template, min(max_length, lm.context), copies, drop, seed, start)
+    needed = answer == "given" or not unanswered
+    form = _Form(template, min(max_length, lm.context), copies, drop, seed, start, needed)
     found: list[_Asked] = []
     moved = [np.empty(0)]
     size = max(1, AT_A_TIME // (copies + 1))
@@ -133,6 +137,7 @@ class _Form:
     drop: float
     seed: int
     start: bool
+    needed: bool  # a row without an answer has a problem
 
     def asked(self, rows: list[dict[str, Any]], lm: Likelihood, *, given: bool) -> list[_Asked]:
         """Each row's question and, where it is given, its answer."""
@@ -146,14 +151,15 @@ class _Form:
                 found.append(_Asked(problem=form))
                 continue
             parts = [np.concatenate([NOTHING, *(next(ids) for _ in one)]) for one in form]
-            prompts = [np.concatenate([first, part]) for part in parts[: self.copies + 1]]
+            questions = parts[: self.copies + 1]
+            prompts = [np.concatenate([missing_start(first, part), part]) for part in questions]
             found.append(_Asked(prompts, parts[-1] if given else NOTHING))
         return found
 
     def _forms(self, row: dict[str, Any], lm: Likelihood, given: bool) -> list[list[Piece]] | str:
         """The pieces of the question in all its forms, then of the answer; or the problem."""
         turns, last = _question(row["messages"])
-        if given and not (last and said(last).strip()):
+        if self.needed and not (last and said(last).strip()):
             return "empty_answer" if last else "no_answer"
         if not any(said(turn).strip() for turn in turns if turn["role"] in ("system", "user")):
             return "empty_instruction"

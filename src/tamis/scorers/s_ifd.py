@@ -21,6 +21,7 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.notation import parse
+from tamis.scorers._problems import carried
 from tamis.spec import scorer
 from tamis.types import Column, ColumnName, Floats, Ints, Pool, Vectors
 
@@ -59,9 +60,8 @@ def s_ifd(
         each = np.exp(found)
         values[there] = each.mean(axis=1) if statistic == "mean" else each.std(axis=1)
     none_kept[there] = lacking & (unkept == "null")
-    return Column.floats(
-        values, missing_series=~there, no_token_kept=none_kept, undefined=~np.isfinite(values)
-    )
+    own = {"missing_series": ~there, "no_token_kept": none_kept, "undefined": ~np.isfinite(values)}
+    return Column.floats(values, **carried(pool, [of], **own))
 
 
 def readings_in(column: str) -> int:

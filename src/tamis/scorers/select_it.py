@@ -8,8 +8,10 @@ and b the likeliest digit (the smallest of several):
               models' parameters
 Paper (arXiv:2402.16705): K 5, five prompts, alpha 0.2, LLaMA-2 of 7B, 13B and 70B; the top 20 % are
 kept: top_k(by=select_it) with that share as budget.
-Official code divides the digits' probabilities by their sum and then takes their softmax again,
-which makes them nearly equal and S small (softmax=twice: none can be more than e times another).
+Official code at commit 21e3ba7 divides the digits' probabilities by their sum and then takes their
+softmax again, which makes them nearly equal and S small (softmax=twice: none can be more than e
+times another); a later one, 1a6fe70, takes it once. Its token level draws one of the prompts at
+random for each row, where ours asks the first.
 Its three weights are 7/20, 13/20 and 70/90, which do not sum to 1; K is the number of prompts and
 of ratings at once; a failed prompt moves the ratings of all later rows by one; and of equal scores
 the row that comes later is taken first, where ties here go by id.

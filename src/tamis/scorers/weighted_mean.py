@@ -5,8 +5,8 @@ Formula, weights w divided by their sum:
     mean=geometric   product of x_i ^ w_i; with equal weights it orders rows as the product does
 SelectIT's model level (arXiv:2402.16705) weighs the same score by several models by their numbers
 of parameters: weighted_mean(of=[select_it(model=A),select_it(model=B)],weights=[7,13]).
-A row that lacks one of the scores has none here; no weight moves to the others. For scores without
-a common unit see mean_rank.
+A row that lacks one of the scores has none here, for the reason that the score has; no weight moves
+to the others. For scores without a common unit see mean_rank.
 Oracle: methods.md Q1, model level.
 """
 
@@ -16,9 +16,10 @@ from typing import Literal
 
 import numpy as np
 
-from tamis.errors import UserError
+from tamis.scorers._problems import carried
+from tamis.scorers._weights import as_shares
 from tamis.spec import scorer
-from tamis.types import Column, ColumnName, Floats, Pool
+from tamis.types import Column, ColumnName, Pool
 
 
 @scorer(prefer="high")
@@ -36,24 +37,10 @@ def weighted_mean(
         weights: how much each counts, in proportion; equal where none are given
         mean: arithmetic or geometric; the latter needs scores above 0
     """
-    shares = checked(weights or (1.0,) * len(of), of)
+    shares = as_shares("weighted_mean", weights, len(of))
     values = np.array([pool.scores(name) for name in of])
-    missing = np.isnan(values).any(axis=0)
     if mean == "arithmetic":
-        return Column.floats(shares @ values, missing_score=missing)
+        return Column.floats(shares @ values, **carried(pool, of))
     low = np.any(values <= 0, axis=0)
     found = np.exp(shares @ np.log(np.where(low, np.nan, values)))
-    return Column.floats(found, missing_score=missing, not_above_0=low)
-
-
-def checked(weights: tuple[float, ...], of: tuple[str, ...]) -> Floats:
-    """The weights as shares of 1."""
-    if len(weights) != len(of):
-        raise UserError(f"weighted_mean: {len(of)} scores and {len(weights)} weights")
-    given = np.array(weights, np.float64)
-    if not (np.isfinite(given).all() and (given >= 0).all() and given.sum() > 0):
-        raise UserError(
-            f"weighted_mean: weights are at least 0 and not all 0, got {list(map(float, weights))}"
-        )
-    shares: Floats = given / given.sum()
-    return shares
+    return Column.floats(found, **carried(pool, of, not_above_0=low))

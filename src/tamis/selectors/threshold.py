@@ -6,8 +6,8 @@ Cherry_LLM (arXiv:2308.12032) drops what is above 1 and keeps exactly 1 (closed=
 Superfiltering (arXiv:2402.00530) keeps what is below 1 (closed=left). AlpaGasus
 (arXiv:2307.08701) keeps a rating of at least 4.5, MoDS a reward above its bound (closed=none).
 Official codes hard-code the comparison, and scores stored in half precision fall on either side
-of it. Fewer rows than the budget can be in range: then all of them are taken, and `in_range` in
-the manifest says how many.
+of it. Fewer rows than the budget can be in range: then all of them are taken. `in_range` in the
+manifest says how many are, and rows beyond a bound are dropped by its name.
 Oracle: a filter by hand; methods.md P4.
 """
 
@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from math import inf, isinf
 from typing import Literal
+
+import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
@@ -51,9 +53,16 @@ def threshold(
         raise UserError(f"no score is at least {at_least} and at most {at_most}: swap the bounds")
     rows, dropped = usable(pool, scores=[by])
     scores = pool.scores(by)[rows]
-    above = scores >= at_least if closed in ("both", "left") else scores > at_least
-    below = scores <= at_most if closed in ("both", "right") else scores < at_most
-    rows, scores = rows[above & below], scores[above & below]
+    low, high = closed in ("both", "left"), closed in ("both", "right")
+    under = scores < at_least if low else scores <= at_least
+    over = scores > at_most if high else scores >= at_most
+    for mask, reason in (
+        (under, f"{by} {'below' if low else 'not above'} {at_least:.12g}"),
+        (over & ~under, f"{by} {'above' if high else 'not below'} {at_most:.12g}"),
+    ):
+        if mask.any():
+            dropped[reason] = np.sort(rows[mask])
+    rows, scores = rows[~(under | over)], scores[~(under | over)]
     worth = scores if first == "high" else -scores
     order = order_by(worth, pool.ids[rows])
     picks = zip(rows[order].tolist(), worth[order].tolist(), strict=True)

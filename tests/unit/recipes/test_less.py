@@ -3,7 +3,9 @@ import pytest
 
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.recipes.less import checkpoint_shares, cosines, less, of_target, task_vectors
+from tamis.models.fake import FakeLikelihood
+from tamis.recipes.less import cosines, less, of_target, task_vectors
+from tamis.scorers._weights import as_shares
 from tamis.testing import a_run, dataset
 
 STEPS = np.array([[(1, 0), (0, 1), (1, 1)], [(1, 1), (0, 1), (1, 0)]], np.float32)
@@ -41,7 +43,7 @@ def by_task(combine="cosines", weights=(0.6, 0.4)):
     return sum(
         share * cosines(steps, task_vectors(gradients, TASKS, combine))
         for share, steps, gradients in zip(
-            checkpoint_shares(weights, 2), STEPS, GRADIENTS, strict=True
+            as_shares("less", weights, 2), STEPS, GRADIENTS, strict=True
         )
     )
 
@@ -148,7 +150,7 @@ def test_a_target_set_is_needed(run):
 @pytest.mark.parametrize("weights", [(1.0,), (1.0, -1.0), (0.0, 0.0), (1.0, float("nan"))])
 def test_weights_that_are_no_learning_rates_are_refused(weights):
     with pytest.raises(UserError, match="weights"):
-        checkpoint_shares(weights, 2)
+        as_shares("less", weights, 2)
 
 
 def test_the_target_side_differs_in_its_direction_alone(run):
@@ -165,3 +167,17 @@ def test_a_copy_of_the_target_row_comes_first(run):
     run.target = data.take(np.array([1]))
     chosen = less(run, data, Budget(count=3), of=("gradient",))
     assert chosen.rows[0] == 1 and chosen.gains[0] == pytest.approx(1, abs=1e-6)
+
+
+def test_a_model_without_moments_is_told_what_less_has_instead(run):
+    class Untrained(FakeLikelihood):
+        def gradients(self, passages, *, direction, **other):
+            if direction != "sgd":
+                raise UserError("no moments (adam.safetensors): set direction=sgd")
+            return super().gradients(passages, direction=direction, **other)
+
+    run.model = Untrained()
+    run.target = rows("t0")
+    with pytest.raises(UserError, match="direction=sgd; for less that is of=gradient"):
+        less(run, rows("p0"), Budget(count=1))
+    assert len(less(run, rows("p0"), Budget(count=1), of=("gradient",))) == 1

@@ -84,5 +84,5 @@ def test_tasks_of_the_target_set_take_turns_and_the_pool_needs_none(run):
 
 def test_a_target_set_is_needed(run):
     run.target = None
-    with pytest.raises(UserError, match="target set"):
+    with pytest.raises(UserError, match="rds_plus compares with a target set: give one with"):
         rds_plus(run, data(POOL), Budget(count=2))

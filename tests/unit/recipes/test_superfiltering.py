@@ -90,8 +90,9 @@ def test_cosines_by_name_choose_among_the_same_candidates(tmp_path):
 @pytest.mark.parametrize("diversity", [False, True])
 def test_a_smaller_selection_begins_a_larger_one(tmp_path, diversity):
     mine, data, _ = many(tmp_path)
+    params = {"candidates": 0.5} if diversity else {}
     small, large = (
-        superfiltering(mine, data, Budget(count=count), diversity=diversity, candidates=0.5)
+        superfiltering(mine, data, Budget(count=count), diversity=diversity, **params)
         for count in (5, 15)
     )
     assert len(large) == 15 and large.rows[:5].tolist() == small.rows.tolist()
@@ -115,3 +116,19 @@ def test_candidates_that_are_no_share_are_refused(tmp_path, candidates):
         superfiltering(
             run(scripted(RATIOS), tmp_path), rows("a"), Budget(count=1), candidates=candidates
         )
+
+
+@pytest.mark.parametrize(
+    "params", [{"candidates": 0.5}, {"of": "hidden_state"}, {"similarity": "cosine"}]
+)
+def test_what_the_diverse_form_alone_reads_is_refused_without_it(tmp_path, params):
+    with pytest.raises(UserError, match="set diversity=true"):
+        superfiltering(run(scripted(RATIOS), tmp_path), rows("a"), Budget(count=1), **params)
+
+
+def test_rows_below_the_lower_bound_say_so(tmp_path):
+    picked = superfiltering(
+        run(scripted(RATIOS), tmp_path), rows("a", "b", "c"), Budget(count=3), at_least=0.5
+    )
+    gone = {why.partition(") ")[2]: found.tolist() for why, found in picked.dropped.items()}
+    assert gone == {"below 0.5": [0], "not below 1": [2]}

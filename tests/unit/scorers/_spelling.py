@@ -11,6 +11,7 @@ import pytest
 
 from conftest import shared_root
 from tamis.models.fake import FakeLikelihood
+from tamis.templates import END, Piece
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,14 @@ class Spelling:
 class Reads:
     """The fake model, which keeps the passages that it was asked.
 
-    After a passage that holds the text `mute` it holds every option for impossible.
+    After a passage that holds the text `mute` it holds every option for impossible. With `opened`
+    its own template begins with the start token, as those of many models do.
     """
 
     asked: list
     lm: FakeLikelihood = field(default_factory=FakeLikelihood)
     mute: str = ""
+    opened: bool = False
 
     id = "reads"
 
@@ -51,7 +54,8 @@ class Reads:
         return self.lm.encode(texts, markup=markup)
 
     def chat(self, messages, tools):
-        return self.lm.chat(messages, tools)
+        own = [Piece(END, "markup")] if self.opened else []
+        return own + self.lm.chat(messages, tools)
 
     def read(self, passages):
         self.asked.extend(passages)

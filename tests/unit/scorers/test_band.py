@@ -46,7 +46,7 @@ def test_equal_scores_share_a_range():
 def test_a_missing_score_has_no_range_and_shifts_no_other():
     column = band(pool([1, np.nan, 2, 3, 4]), of="x")
     assert column.values.to_pylist() == ["q1", None, "q2", "q3", "q4"]
-    assert column.problem.to_pylist() == [None, "missing_score", None, None, None]
+    assert column.problem.to_pylist() == [None, "missing", None, None, None]
     nothing = band(pool([np.nan, np.nan]), of="x", edges=(1.0,))
     assert nothing.values.to_pylist() == [None, None]
 

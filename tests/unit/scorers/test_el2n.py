@@ -9,20 +9,10 @@ from tamis.testing import dataset
 from tamis.types import Batch
 
 
-def test_the_oracle_and_the_mean_over_the_answer():
-    lm = Scripted({"a": {"el2n": [0.374166]}, "b c": {"el2n": [0.2, 1.0]}})
-    column = el2n(batch("a", "b c", ""), lm)
-    assert column.values.to_pylist() == [0.374166, pytest.approx(0.6), None]
-    assert column.problem.to_pylist() == [None, None, "empty_answer"]
-
-
-def test_the_scorer_on_a_prediction_of_the_oracle(monkeypatch):
-    """methods.md X1: a prediction of 0.7, 0.2 and 0.1, and token 0 comes."""
-    chances = np.log([0.7, 0.2, 0.1])
-    monkeypatch.setattr(fake, "_predictions", lambda states: np.tile(chances, (len(states), 1)))
-    data = dataset([{"instruction": "Which byte?", "output": "\x00"}])
-    column = el2n(Batch(data.table), fake.FakeLikelihood())
-    assert column.values.to_pylist() == pytest.approx([0.374166], abs=1e-6)
+def test_a_row_has_the_mean_over_its_answer():
+    column = el2n(batch("b c", ""), Scripted({"b c": {"el2n": [0.2, 1.0]}}))
+    assert column.values.to_pylist() == [pytest.approx(0.6), None]
+    assert column.problem.to_pylist() == [None, "empty_answer"]
 
 
 def test_a_float_loop_over_a_row():

@@ -55,9 +55,22 @@ def test_a_blank_turn_does_not_count():
     assert values(talk("a", "b", "c", " "), prompt=prompt) == values(talk("a", "b"), prompt=prompt)
 
 
-def test_what_the_prompt_does_not_show_is_not_needed():
-    found = expected_rating(talk("a"), FakeLikelihood(), prompt="complexity")
+@pytest.mark.parametrize(("said", "problem"), [(("a",), "no_answer"), (("a", " "), "empty_answer")])
+def test_an_unanswered_question_has_a_complexity_by_name_alone(said, problem):
+    lm = FakeLikelihood()
+    assert expected_rating(talk(*said), lm, prompt="complexity").problem.to_pylist() == [problem]
+    found = expected_rating(talk(*said), lm, prompt="complexity", parts="shown")
     assert found.problem.to_pylist() == [None]
+
+
+@pytest.mark.parametrize(("parts", "count"), [("both", 1), ("shown", 2)])
+def test_which_turns_of_a_conversation_are_rated(parts, count):
+    lm = Reads([])
+    found = expected_rating(
+        talk("a", "b", "c"), lm, prompt="{question} {rating}", turns="each", parts=parts
+    )
+    assert lm.texts() == ["a ", "c "][:count]
+    assert len(found.values.to_pylist()[0]) == count
 
 
 @pytest.mark.parametrize(

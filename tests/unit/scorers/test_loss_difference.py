@@ -16,8 +16,10 @@ class Listening(FakeLikelihood):
     """Keeps the passages that it was asked for."""
 
     asked: list = []  # noqa: RUF012
+    calls: list = []  # noqa: RUF012
 
     def read(self, passages):
+        self.calls.append(len(passages))
         self.asked.extend(passages)
         return super().read(passages)
 
@@ -25,6 +27,7 @@ class Listening(FakeLikelihood):
 @pytest.fixture
 def listening():
     Listening.asked.clear()
+    Listening.calls.clear()
     return Listening()
 
 
@@ -128,3 +131,17 @@ def test_another_seed_is_another_noise_and_more_neighbours_keep_the_first():
 def test_noise_that_means_nothing_is_refused(params):
     with pytest.raises(UserError, match="neighbours"):
         loss_difference(batch("a"), LM, **params)
+
+
+def test_all_readings_of_many_rows_are_asked_at_once(listening):
+    loss_difference(Batch(small().table), listening, neighbours=5)
+    assert listening.calls == [2 * 5 * 19]
+
+
+def test_blocks_of_rows_change_nothing(monkeypatch, listening):
+    data = small()
+    whole = loss_difference(Batch(data.table), listening, neighbours=2).values
+    monkeypatch.setattr("tamis.scorers.loss_difference.AT_A_TIME", 25)
+    parts = loss_difference(Batch(data.table), listening, neighbours=2).values
+    assert len(listening.calls) == 1 + 4 and max(listening.calls[1:]) <= 25
+    assert parts.equals(whole)

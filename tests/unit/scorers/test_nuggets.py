@@ -147,3 +147,33 @@ def test_blocks_change_nothing(monkeypatch):
 def test_settings_without_room_are_refused(params):
     with pytest.raises(UserError, match="nuggets needs an anchor"):
         values(pool(SAID), **params)
+
+
+@pytest.mark.parametrize("start", [True, False])
+@pytest.mark.parametrize("template", ["alpaca", "tulu"])
+def test_a_long_row_and_a_long_anchor_fill_the_context_and_no_more(template, start):
+    lm = Reads([])
+    said = [("q", "a" * 600), ("r", "b" * 600)]
+    found = values(pool(said), lm, template=template, anchor_length=240, start=start)
+    assert found.problem.to_pylist() == [None, None]
+    assert max(len(passage.ids) for passage in lm.asked) == lm.context
+
+
+def test_the_markup_between_row_and_anchor_takes_part_of_the_room():
+    params = {"template": "plain", "start": False, "anchor_length": 40}
+    assert len(values(pool(SAID), **params, max_length=43)) == len(SAID)
+    with pytest.raises(UserError, match="of 42 tokens 100 anchors of 40 and the markup leave 1"):
+        values(pool(SAID), **params, max_length=42)
+
+
+def test_a_row_that_begins_another_one_is_no_copy_of_it():
+    lm = Reads([])
+    values(pool([("one", "ein"), ("one", "eins")]), lm, template="plain")
+    assert {"one\nein\none\neins", "one\neins\none\nein"} <= set(lm.texts())
+
+
+def test_a_row_is_not_tried_on_itself_where_they_are_cut_at_different_lengths():
+    lm = Reads([])
+    said = [("q", "a" * 400), ("two", "zwei")]
+    values(pool(said), lm, template="plain", anchor_length=30, max_length=100)
+    assert not any(text.count("q\n") == 2 for text in lm.texts())

@@ -28,6 +28,12 @@ def test_a_blank_before_a_digit_stays_a_token_of_its_own_for_llama():
     assert ids == (29896, 29906, 29941, 29946, 29945, 29953)
 
 
+def test_a_digit_without_a_blank_is_the_same_token_of_llama():
+    before, ids = choices(llama(), "Rating:\n", DIGITS)
+    assert before.tolist() == llama().encode(["Rating:\n"])[0].tolist()
+    assert ids == (29896, 29906, 29941, 29946, 29945, 29953)
+
+
 def test_ten_is_one_token_of_gpt2_and_two_of_llama():
     ten = [str(number) for number in range(1, 11)]
     assert len(choices(gpt2(), "Rating: ", ten)[1]) == 10
@@ -168,3 +174,9 @@ def test_a_turn_is_what_is_asked_and_what_is_answered():
         {"question": "1 + 2?", "answer": "add(1, 2)\nIt is 3."},
         {"question": "Why?", "answer": ""},
     ]
+
+
+def test_a_models_own_template_that_begins_with_the_start_token_gets_no_second_one():
+    lm = Reads([], opened=True)
+    rated(batch(["a"], ["1?"]), lm, ["{question} {rating}"], Rating(template="chat"))
+    assert lm.asked[0].ids.tolist().count(START) == 1

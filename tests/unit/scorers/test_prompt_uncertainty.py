@@ -3,7 +3,7 @@ import pytest
 from _spelling import Reads, text_of
 
 from tamis.errors import UserError
-from tamis.models.fake import FakeLikelihood
+from tamis.models.fake import START, FakeLikelihood
 from tamis.scorers.prompt_uncertainty import prompt_uncertainty, thinned, uncertainty
 from tamis.testing import dataset
 from tamis.types import Batch
@@ -65,10 +65,19 @@ def test_the_model_writes_its_answer_once_to_the_whole_instruction():
     assert [p.ids[slice(*p.spans[0])].tolist() for p in lm.asked] == [written] * 4
 
 
+@pytest.mark.parametrize("answer", ["given", "generated"])
+def test_a_row_without_an_answer_has_no_score(answer):
+    silent = {"messages": [{"role": "user", "content": WORDS}]}
+    found = scored([silent, row(answer=" "), row()], answer=answer)
+    assert found.problem.to_pylist() == ["no_answer", "empty_answer", None]
+
+
 def test_a_row_without_an_answer_can_be_answered_by_the_model():
     silent = {"messages": [{"role": "user", "content": WORDS}]}
-    assert scored([silent]).problem.to_pylist() == [None]
-    assert scored([silent], answer="given").problem.to_pylist() == ["no_answer"]
+    rows = [silent, row(answer=" ")]
+    assert scored(rows, unanswered=True).problem.to_pylist() == [None, None]
+    found = scored(rows, answer="given", unanswered=True)
+    assert found.problem.to_pylist() == ["no_answer", "empty_answer"]
 
 
 def test_the_input_of_a_row_stays_whole():
@@ -180,7 +189,9 @@ def test_a_row_without_an_instruction_or_answer_says_so():
         "empty_instruction",
         "empty_answer",
     ]
-    assert scored(rows).problem.to_pylist() == [None, "empty_instruction", None]
+    assert scored(rows).problem.to_pylist() == [None, "empty_instruction", "empty_answer"]
+    found = scored(rows, unanswered=True)
+    assert found.problem.to_pylist() == [None, "empty_instruction", None]
 
 
 def test_the_models_own_template_can_be_used():
@@ -219,3 +230,13 @@ def test_blocks_change_nothing(monkeypatch):
 def test_settings_that_change_no_word_are_refused(params):
     with pytest.raises(UserError, match="needs a copy, a token and drop between 0 and 1"):
         scored([row()], **params)
+
+
+@pytest.mark.parametrize("opened", [True, False])
+@pytest.mark.parametrize("start", [True, False])
+def test_the_start_token_begins_every_passage_once_whoever_brings_it(opened, start):
+    lm = Reads([], opened=opened)
+    scored([row()], lm, answer="given", template="chat", start=start)
+    counts = {(passage.ids == START).sum() for passage in lm.asked}
+    assert counts == {int(opened or start)}
+    assert {passage.ids[0] == START for passage in lm.asked} == {opened or start}

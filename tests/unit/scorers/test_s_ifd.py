@@ -46,7 +46,7 @@ def test_a_row_without_a_kept_token_is_null_with_a_reason_or_one_by_name():
 
 def test_a_row_without_a_series_has_no_score_and_moves_no_other():
     column = s_ifd(pool(None, H1, None))
-    assert column.problem.to_pylist() == ["missing_series", None, "missing_series"]
+    assert column.problem.to_pylist() == ["empty_answer", None, "empty_answer"]
     assert column.values.to_pylist()[1] == pytest.approx(0.324652, abs=1e-6)
 
 

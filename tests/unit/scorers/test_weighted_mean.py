@@ -28,7 +28,7 @@ def test_scores_weigh_the_same_unless_told_otherwise():
 def test_a_row_that_lacks_a_score_has_none():
     found = weighted_mean(pool(a=[1, np.nan], b=[2, 8]), of=("a", "b"), weights=(1, 0))
     assert found.values.to_pylist() == [1, None]
-    assert found.problem.to_pylist() == [None, "missing_score"]
+    assert found.problem.to_pylist() == [None, "missing"]
 
 
 def test_the_geometric_mean_is_the_root_of_the_product():
@@ -45,13 +45,13 @@ def test_weights_are_exponents_of_the_geometric_mean():
 def test_the_geometric_mean_needs_scores_above_0():
     table = pool(a=[0, -1, np.nan, 1], b=[2, -1, 1, 1])
     found = weighted_mean(table, of=("a", "b"), mean="geometric")
-    assert found.problem.to_pylist() == ["not_above_0", "not_above_0", "missing_score", None]
+    assert found.problem.to_pylist() == ["not_above_0", "not_above_0", "missing", None]
 
 
 @pytest.mark.parametrize(
     ("weights", "fault"),
     [
-        ((1.0,), "2 scores and 1 weights"),
+        ((1.0,), "1 weights for 2 columns"),
         ((1.0, -1.0), "at least 0"),
         ((0.0, 0.0), "not all 0"),
         ((1.0, float("nan")), "at least 0"),

@@ -35,6 +35,20 @@ def test_each_bound_is_strict_or_not(closed, wanted):
     assert len(chosen) == wanted
 
 
+@pytest.mark.parametrize(
+    ("closed", "gone"),
+    [
+        ("both", {"s below 2": [2], "s above 3.5": [1]}),
+        ("none", {"s not above 2": [0, 2], "s not below 3.5": [1, 4]}),
+    ],
+)
+def test_rows_beyond_a_bound_are_dropped_by_its_name(closed, gone):
+    rows = pool(5, s=np.array([2.0, 9.0, 1.0, 3.0, 3.5]))
+    chosen = threshold(rows, Budget(count=5), by="s", at_least=2, at_most=3.5, closed=closed)
+    assert {why: found.tolist() for why, found in chosen.dropped.items()} == gone
+    assert chosen.info["in_range"] == len(chosen) == 5 - sum(map(len, gone.values()))
+
+
 def test_bounds_that_say_nothing_are_refused():
     rows = pool(3, s=np.zeros(3))
     with pytest.raises(UserError, match="needs a bound"):
