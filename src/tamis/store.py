@@ -57,6 +57,11 @@ class Store:
         values = _whole(table["value"].take(where))
         return Column(values, _whole(table["problem"].take(where))), missing
 
+    def ids_of(self, path: Path) -> pa.Array:
+        """The ids of one part; none where it is damaged."""
+        table = _whole_part(path)
+        return pa.array([], pa.string()) if table is None else _whole(table["id"])
+
     def parts(self, folder: Path) -> set[Path]:
         """The committed parts of a column."""
         return set(folder.glob("part-*.parquet"))

@@ -154,6 +154,17 @@ def said(turn: Mapping[str, Any]) -> str:
     return "\n".join(part for part in (turn.get("content"), turn.get("tool_calls")) if part)
 
 
+def seam_input(question: str, extra: str | None) -> str | None:
+    """The input that a question ends with and that its row keeps apart, None where it does not.
+
+    It decides how templates write the row, so it is part of what names the row.
+    """
+    if not extra or not ('"input"' in extra or '"context"' in extra):
+        return None
+    given = given_input(extra)
+    return given if _seam(question, given) else None
+
+
 def given_input(extra: str | None) -> str | None:
     """The input that an instruction came with, out of a row's other fields."""
     if not extra:

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from tamis.data.turns import Message
 from tamis.errors import UserError
+from tamis.templates import seam_input
 from tamis.types import MESSAGE, SCHEMA
 
 BYTES = 1 << 24  # of one batch
@@ -68,12 +69,17 @@ def _arrow(batch: _Batch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=_STORED)
 
 
-def digest(messages: list[Message], tools: str | None) -> bytes:
+def digest(messages: list[Message], tools: str | None, extra: str | None = None) -> bytes:
     """Names a conversation whatever file and format held it: blake2b of [messages, tools] as JSON.
 
-    Each message is [role, content, tool_calls]. TypeError where a text holds lone surrogates.
+    Each message is [role, content, tool_calls]. Where the last question ends with an input that the
+    row keeps apart, the input stands behind them: templates write such a row in another way, and a
+    score must not be taken for the other's. TypeError where a text holds lone surrogates.
     """
-    return blake2b(orjson.dumps((messages, tools)), digest_size=DIGEST).digest()
+    said = next((text for role, text, _ in reversed(messages) if role == "user"), None)
+    given = seam_input(said or "", extra)
+    whole = (messages, tools, given) if given else (messages, tools)
+    return blake2b(orjson.dumps(whole), digest_size=DIGEST).digest()
 
 
 class Writer:
@@ -91,7 +97,8 @@ class Writer:
     def add(self, row: Row) -> None:
         messages, tools, extra, source, number, raw = row
         batch = self._batch
-        batch.digests.append(digest(messages, tools))  # first: it raises where a text is unstorable
+        # first: it raises where a text is unstorable
+        batch.digests.append(digest(messages, tools, extra))
         batch.messages += messages
         batch.lengths.append(len(messages))
         batch.rest.append((tools, extra, source, number, raw))

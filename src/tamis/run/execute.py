@@ -60,16 +60,21 @@ def compute(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Prog
 
 def together(steps: Sequence[Step]) -> list[list[Step]]:
     """Row scorers that ask the same language model, in groups of at least two."""
-    groups: dict[tuple[tuple[str, Any], ...], list[Step]] = {}
+    groups: dict[str, list[Step]] = {}
     for step in steps:
-        asks = [kind.__name__ for kind in step.spec.resources.values()]
-        if step.spec.scope == "row" and asks == ["Likelihood"] and not step.spec.targets:
-            groups.setdefault(tuple(which_model(step.spec, step.params).items()), []).append(step)
+        asks = {kind.__name__: step.inputs[name] for name, kind in step.spec.resources.items()}
+        if step.spec.scope == "row" and list(asks) == ["Likelihood"] and not step.spec.targets:
+            groups.setdefault(asks["Likelihood"], []).append(step)
     return [group for group in groups.values() if len(group) > 1]
 
 
 def _describe(step: Step, store: Store) -> None:
-    header = {"column": step.name, "version": step.spec.version, "parameters": dict(step.params)}
+    header = {
+        "column": step.name,
+        "version": step.spec.version,
+        "parameters": step.spec.own(step.params),
+        "inputs": dict(step.inputs),
+    }
     store.describe(store.folder(step.spec.name, step.key), header)
 
 
@@ -93,8 +98,9 @@ def by_row(
     holds is left for last, and then waited for. Steps that are given together ask together.
     """
     # locks are taken in this order by everybody: nobody waits for one who waits
-    columns = sorted((Lacking.of(s, data, store) for s in steps), key=lambda c: str(c.folder))
+    once = {step.key: step for step in steps}.values()  # one column may be spelled in two ways
     size = SLOW_SHARD if any(step.spec.reads_model for step in steps) else SHARD
+    columns = sorted((Lacking.of(s, data, store, size) for s in once), key=lambda c: str(c.folder))
     name, total = ", ".join(step.name for step in steps), sum(c.total for c in columns)
     todo = [
         (start, [c for c in columns if c.missing[start : start + size].any()])
@@ -105,6 +111,8 @@ def by_row(
     for wait in (False, True):
         left = []
         for start, wanted in todo:
+            if not wanted:
+                continue
             rows = data.table.slice(start, size)
             with ExitStack() as claims:
                 held = [
@@ -112,8 +120,10 @@ def by_row(
                     for c in wanted
                     if claims.enter_context(store.claim(c.folder, rows["id"], wait=wait))
                 ]
+                for column in held:
+                    column.learn(data.ids, store)
                 _shard(held, rows, start, inputs, store)
-            done += sum(int(c.missing[start : start + size].sum()) for c in held)
+            done += sum(c.lacked[start // size] for c in held)
             left.append((start, [c for c in wanted if c not in held]))
             progress(name, done, total)
         todo = left
@@ -128,14 +138,26 @@ class Lacking:
     seen: set[Path]  # the parts that were there: what comes after them is somebody else's
     missing: Mask
     total: int
+    lacked: list[int]  # rows of each shard that were missing at first
 
     @classmethod
-    def of(cls, step: Step, data: Dataset, store: Store) -> Lacking:
+    def of(cls, step: Step, data: Dataset, store: Store, size: int) -> Lacking:
         folder = store.folder(step.spec.name, step.key)
         seen = store.parts(folder)  # before reading
-        missing = store.read(folder, data.ids)[1]
+        missing = store.read(folder, data.ids)[1].copy()
         _describe(step, store)
-        return cls(step, folder, seen, missing, int(missing.sum()))
+        lacked = [int(missing[at : at + size].sum()) for at in range(0, len(missing), size)]
+        return cls(step, folder, seen, missing, int(missing.sum()), lacked)
+
+    def learn(self, ids: pa.ChunkedArray, store: Store) -> None:
+        """Takes note of what others have written meanwhile, each part once."""
+        for path in store.parts(self.folder) - self.seen:
+            self.seen.add(path)
+            written = store.ids_of(path)
+            if len(written):
+                np.logical_and(
+                    self.missing, np.asarray(pc.invert(pc.is_in(ids, written))), out=self.missing
+                )
 
 
 def _shard(
@@ -145,8 +167,6 @@ def _shard(
     work: list[tuple[Lacking, Batch]] = []
     for column in held:
         part = column.missing[start : start + len(rows)]
-        if store.parts(column.folder) - column.seen:  # somebody else has written meanwhile
-            part = store.read(column.folder, rows["id"])[1]
         if part.any():
             work.append((column, Batch(rows.filter(pa.array(part)))))
     found = call_together([(column.step, batch) for column, batch in work], inputs)

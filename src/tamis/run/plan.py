@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tamis.errors import UserError
@@ -21,6 +21,7 @@ class Step:
     spec: Spec
     params: Mapping[str, Any]
     key: str
+    inputs: Mapping[str, str] = field(default_factory=dict)  # ids of what it was computed with
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _add(
         if setting.target is None:
             raise UserError(f"{name} compares with a target set: give one with --target FILE")
         inputs[argument] = setting.target.fingerprint
-    steps[name] = Step(name, spec, params, spec.key(params, inputs))
+    steps[name] = Step(name, spec, params, spec.key(params, inputs), inputs)
     return steps[name].key
 
 

@@ -80,7 +80,14 @@ class Run:
             name = "language model" if (given, dtype) == (self.model, self.dtype) else ""
             name = name or f"language model {given} {dtype}"
         if name not in self.loaded:
-            self.loaded[name] = self._load(protocol, given, dtype)
+            found = self._load(protocol, given, dtype)
+            # auto and float32 may be one model: it is loaded once
+            same = (
+                one
+                for one in self.loaded.values()
+                if (type(one), one.id) == (type(found), found.id)
+            )
+            self.loaded[name] = next(same, found)
         return self.loaded[name]
 
     def _load(self, protocol: str, given: Any, dtype: str) -> Any:
@@ -119,7 +126,10 @@ class Run:
         steps = plan(references, pool.data.fingerprint, self.setting, given)
         new = [s for s in steps if (pool.data.fingerprint, s.name) not in self.computed]
         for group in together(new) if len(pool) else ():
+            started = time.perf_counter()
             by_row(group, pool.data, inputs, self.scores, self.progress)
+            names, seconds = [step.name for step in group], time.perf_counter() - started
+            self.log.append({"together": names, "rows": len(pool), "seconds": seconds})
         for step in steps:
             place = (pool.data.fingerprint, step.name)
             if place not in self.computed:

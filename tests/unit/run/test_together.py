@@ -1,8 +1,12 @@
 """Methods asked together share what they read; shards are committed one by one."""
 
+import json
 from dataclasses import dataclass, field
+from threading import Event, Thread
+from time import sleep
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from tamis.models.fake import FakeLikelihood
@@ -12,6 +16,7 @@ from tamis.protocols import Passage
 from tamis.run import execute
 from tamis.run.session import Run
 from tamis.testing import dataset
+from tamis.types import Column
 
 SAME = "template=tulu,max_length=256"
 
@@ -118,3 +123,70 @@ def test_another_model_is_another_column(tmp_path):
     assert not one.values.equals(two.values)
     steps = run.plan(dataset(), list(pool.columns))
     assert steps[0].key != steps[1].key
+
+
+def test_one_column_in_two_spellings_is_computed_once(tmp_path):
+    lm, _, pool = counted(tmp_path, ["ifd", "ifd(ratio=loss)"])
+    alone, _, _ = counted(tmp_path / "alone", ["ifd"])
+    assert lm.tokens == alone.tokens
+    one, two = pool.columns.values()
+    assert one.values.equals(two.values)
+
+
+def test_a_shard_that_another_process_holds_is_left_for_last(tmp_path, monkeypatch):
+    monkeypatch.setattr(execute, "SLOW_SHARD", 8)
+    data, asked = dataset(), ["ifd", "ifd(ratio=loss)", "perplexity"]
+    lm = Counting()
+    run = Run(store=tmp_path, model=lm)
+    (step, *_) = run.plan(data, asked)
+    folder = run.scores.folder(step.spec.name, step.key)
+    elsewhere = Run(store=tmp_path / "elsewhere", model=FakeLikelihood()).score(data, ["ifd"])
+    held = data.ids.slice(8, 8)
+
+    def other():
+        with run.scores.claim(folder, held, wait=True):
+            claimed.set()
+            sleep(1.0)
+            values = elsewhere.columns["ifd"]
+            part = Column(values.values.slice(8, 8), values.problem.slice(8, 8))
+            run.scores.append(folder, held, part)
+
+    claimed = Event()
+    thread = Thread(target=other)
+    thread.start()
+    claimed.wait()
+    pool = run.score(data, asked)
+    thread.join()
+    parts = [pq.read_table(path) for path in run.scores.parts(folder)]
+    assert sum(map(len, parts)) == len(data)  # nothing was computed twice
+    assert pool.columns["ifd"].values.equals(elsewhere.columns["ifd"].values)
+
+
+def test_the_log_tells_how_long_the_reading_took(tmp_path):
+    _, run, _ = counted(tmp_path, ["ifd", "perplexity"])
+    (entry,) = [e for e in run.log if "together" in e]
+    assert entry["together"] == ["ifd", "perplexity"]
+    assert entry["seconds"] > max(e["seconds"] for e in run.log if "score" in e)
+
+
+def test_precisions_with_one_id_are_one_model(tmp_path):
+    run = Run(store=tmp_path, model="a name")
+    run._load = lambda protocol, given, dtype: FakeLikelihood(id="same")
+    one, two = run.resource("Likelihood"), run.resource("Likelihood", dtype="float32")
+    assert one is two
+
+
+def test_the_header_names_the_model(tmp_path):
+    _, run, _ = counted(tmp_path, ["ifd"])
+    (header,) = run.scores.root.glob("ifd/*/header.json")
+    assert json.loads(header.read_text())["inputs"] == {"lm": "fake"}
+
+
+def test_a_row_with_an_input_apart_is_another_row():
+    apart = [{"instruction": "Add.", "input": "1 and 2", "output": "3"}]
+    turns = [("user", "Add.\n\n1 and 2"), ("assistant", "3")]
+    joined = [{"messages": [{"role": r, "content": c} for r, c in turns]}]
+    unused = [{"instruction": "Add.\n\n1 and 2", "context": "other", "output": "3"}]
+    one, two, three = (dataset(rows).ids.to_pylist() for rows in (apart, joined, unused))
+    assert one != two
+    assert three != one
