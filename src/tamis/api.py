@@ -55,7 +55,6 @@ def read(
 
     if isinstance(source, Dataset):
         return source
-
     return read_data(
         source,
         format=format,
