@@ -63,8 +63,8 @@ class Model:
         ids = torch.tensor([row + [0] * (width - len(row)) for row in rows])
         logits = self.model(input_ids=ids).logits[:, :-1]
         loss = torch.nn.functional.cross_entropy(
-            logits.transpose(1, 2), ids[:, 1:], reduction="none"
-        )
+            logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
+        ).view(len(rows), -1)
         return [loss[i, : len(row) - 1].double().numpy() for i, row in enumerate(rows)]
 
 
