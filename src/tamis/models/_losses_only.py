@@ -8,6 +8,7 @@ from typing import Any, NoReturn, Protocol
 import numpy as np
 
 from tamis.errors import UserError
+from tamis.models.merging import refuse
 from tamis.protocols import Passage, Reading
 from tamis.templates import Piece
 from tamis.types import Floats, Ints, Vectors
@@ -68,12 +69,7 @@ class LossesOnly:
             wanted |= {"noise on embeddings"}
         if wanted:
             self._lacks(" or ".join(sorted(wanted)))
-        for passage in passages:
-            size = len(passage.ids)
-            if not 0 < size <= self.context:
-                raise ValueError(f"a passage has {size} tokens, 1 to {self.context} fit")
-            if passage.spans and passage.spans[0][0] < 1:
-                raise ValueError("the first token of a passage has nothing before it: not scored")
+        refuse(passages, self.context)
 
     def _lacks(self, what: str) -> NoReturn:
         raise UserError(

@@ -17,7 +17,7 @@ import numpy as np
 from tamis.errors import MissingExtra, UserError
 from tamis.models.hf_tokenizer import ModelTokenizer
 from tamis.models.layout import by_beginning, common
-from tamis.models.merging import merged, unmerged
+from tamis.models.merging import merged, refuse, unmerged
 from tamis.protocols import Direction, Passage, Projection, Reading, Weights
 from tamis.templates import Piece
 from tamis.types import Floats, Ints, Vectors
@@ -162,7 +162,7 @@ class HuggingFace:
 
     def generate(self, prompts: Sequence[Ints], tokens: int) -> list[Ints]:
         """At most `tokens` likeliest tokens after each prompt, without the end-of-text token."""
-        self._refuse([Passage(prompt) for prompt in prompts])
+        refuse([Passage(prompt) for prompt in prompts], self.context)
         order = sorted(range(len(prompts)), key=lambda at: -len(prompts[at]))
         found: list[Any] = [None] * len(prompts)
         size = max(self.batch_tokens // (max(map(len, prompts), default=0) + tokens), 1)
@@ -173,24 +173,13 @@ class HuggingFace:
                 found[at] = ids
         return found
 
-    def _refuse(self, passages: Sequence[Passage]) -> None:
-        for passage in passages:
-            if not 0 < len(passage.ids) <= self.context:
-                raise ValueError(
-                    f"a passage has {len(passage.ids)} tokens, 1 to {self.context} fit"
-                )
-            if passage.spans and passage.spans[0][0] < 1:
-                raise ValueError("the first token of a passage has nothing before it: not scored")
-            if passage.spans and passage.spans[-1][1] > len(passage.ids):
-                raise ValueError(f"a passage is scored beyond its {len(passage.ids)} tokens")
-
     def _spread(
         self,
         passages: Sequence[Passage],
         work: Callable[[Reader, list[Passage]], Sequence[Any]],
     ) -> list[Any]:
         """What `work` makes of each passage, batch by batch, on all devices at once."""
-        self._refuse(passages)
+        refuse(passages, self.context)
         found: list[Any] = [None] * len(passages)
         free: SimpleQueue[Reader] = SimpleQueue()
         for reader in self.readers:

@@ -11,6 +11,18 @@ from tamis.protocols import Passage, Reading
 from tamis.types import Ints
 
 
+def refuse(passages: Sequence[Passage], context: int) -> None:
+    """Raises ValueError for a passage that is too long, or scored where it cannot be."""
+    for passage in passages:
+        size = len(passage.ids)
+        if not 0 < size <= context:
+            raise ValueError(f"a passage has {size} tokens, 1 to {context} fit")
+        if passage.spans and passage.spans[0][0] < 1:
+            raise ValueError("the first token of a passage has nothing before it: not scored")
+        if passage.spans and passage.spans[-1][1] > size:
+            raise ValueError(f"a passage is scored beyond its {size} tokens")
+
+
 class Merged(NamedTuple):
     """Distinct passages, and for each passage asked which of them holds its answer."""
 

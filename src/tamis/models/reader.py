@@ -22,7 +22,6 @@ from tamis.protocols import Passage, Quantity, Reading
 from tamis.types import Ints
 
 TOKEN_QUANTITIES: tuple[Quantity, ...] = ("loss", "entropy", "el2n")
-STATES: tuple[Quantity, ...] = ("last", "mean", "weighted")
 
 AGREEMENT = {"float32": 1e-3, "bfloat16": 0.3, "float16": 0.1}
 """How far log-probabilities may be from the library's own forward pass when a model is loaded.
