@@ -13,13 +13,10 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.protocols import Likelihood, Passage
-from tamis.scorers._passages import missing_start, opening
+from tamis.scorers._passages import AT_A_TIME, missing_start, opening
 from tamis.scorers._prompts import Prompt, cut, shown
 from tamis.templates import TEMPLATES, render, said
 from tamis.types import Batch, Column, Floats, Ints, Mask
-
-AT_A_TIME = 4096
-"""Passages asked of the model in one call."""
 
 Wrapping = Literal["none", "alpaca", "vicuna", "tulu", "chat"]
 """What a prompt is put into: nothing, or a template in which it is the user's turn."""

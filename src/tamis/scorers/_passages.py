@@ -52,6 +52,9 @@ class Setting:
 
 NOTHING: Ints = np.empty(0, np.int64)
 
+AT_A_TIME = 4096
+"""Passages asked of the model in one call."""
+
 
 def written(batch: Batch, lm: Likelihood, setting: Setting) -> list[Written]:
     """Each row of the batch as tokens with the places of the answers that count.

@@ -31,13 +31,18 @@ import numpy as np
 from tamis.errors import UserError
 from tamis.kmeans import k_means
 from tamis.protocols import Likelihood, Passage
-from tamis.scorers._passages import Setting, Written, column, conditioned, opening, written
+from tamis.scorers._passages import (
+    AT_A_TIME,
+    Setting,
+    Written,
+    column,
+    conditioned,
+    opening,
+    written,
+)
 from tamis.spec import scorer
 from tamis.templates import TEMPLATES
 from tamis.types import Batch, Column, ColumnName, Floats, Ints, Pool
-
-AT_A_TIME = 4096
-"""Passages asked of the model in one call."""
 
 
 @scorer(prefer="high", family="trainable-llm", unit="share of anchors", paper="arXiv:2312.10302")

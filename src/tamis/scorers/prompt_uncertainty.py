@@ -32,13 +32,18 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.protocols import Generator, Likelihood, Passage
-from tamis.scorers._passages import NOTHING, Written, column, encoded, missing_start, opening
+from tamis.scorers._passages import (
+    AT_A_TIME,
+    NOTHING,
+    Written,
+    column,
+    encoded,
+    missing_start,
+    opening,
+)
 from tamis.spec import scorer
 from tamis.templates import TEMPLATES, Piece, TemplateName, answer_text, given_input, render, said
 from tamis.types import Batch, Column, Floats, Ints
-
-AT_A_TIME = 4096
-"""Passages asked of the model in one call."""
 
 _ALONE = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"(?:[{_ALONE}]|[^\s{_ALONE}]+)\s*")
