@@ -24,6 +24,9 @@ SETTINGS = {
     "mig": {"tags": "script"},
     "davir": {"base": "length"},  # its reference is length here, and both have to be one score
     "t_shirt": {"of": "loss_difference(neighbours=3)"},
+    "normal_tags": {"min_count": 2, "min_support": 5},
+    "tag_count": {"of": "script"},
+    "instag": {"tags": "normal_tags(min_count=2)"},
 }
 
 

@@ -1,0 +1,79 @@
+"""INSTAG's tags: what a row's queries ask for, in a judge's own words.
+
+Formula: the tags that the judge lists for each query, without repeats, in their order; a row of
+several turns has the union over its queries.
+Paper: #InsTag (arXiv:2308.07074): ChatGPT is given one query at a time and answers with a JSON list
+of tags, each with an explanation; 306,044 rows gave more than 100,000 tags, which normal_tags makes
+few. Its own small tagger repeats 31.8 % of them exactly, 73.4 % in their meaning (F1).
+Official code has neither the tagging script nor what comes after it.
+Here a query is a user's turn, shown by itself, without a system message, tools or what was said
+before, as in the paper; per=conversation asks once a row and shows everything before the last
+answer. prompt=bare_tags asks for the tags without explanations: answers have a quarter of the
+tokens, in the rubrics' examples. Tags are kept as they are written, blanks around them removed; no
+tag at all is an empty list. A row of which one query has no answer has no tags, for that query's
+reason.
+Cost: one question for each user turn of a row, equal ones once; per=conversation: one for each row.
+Oracle: a judge with given answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from tamis.judging.rows import Texts, Verdicts, asked, only, shown
+from tamis.judging.rubrics import RubricText, question, rubric
+from tamis.protocols import Judge
+from tamis.spec import scorer
+from tamis.templates import said
+from tamis.types import Batch, Column
+
+
+@scorer(prefer="none", family="powerful-llm", unit="tags", paper="arXiv:2308.07074")
+def open_tags(
+    batch: Batch,
+    judge: Judge,
+    *,
+    per: Literal["query", "conversation"] = "query",
+    prompt: RubricText = "open_tags",
+) -> Column:
+    """Tags of what a row's queries ask for, in the words of a judge.
+
+    Args:
+        per: query: each user turn is asked about by itself; conversation: once a row, all that
+            stands before the last answer
+        prompt: a rubric with a verdict of tags: open_tags, bare_tags, or a TOML file of your own
+    """
+    about = only(rubric(prompt), "tags", "explained_tags")
+    texts, problems = shown(batch, about)
+    if per == "query":
+        parts = by_query(batch, texts)
+        for row, part in enumerate(parts):
+            problems[row] = problems[row] or (None if part else "empty_question")
+    else:
+        parts = [[text] for text in texts]
+    parts = [part if why is None else [] for part, why in zip(parts, problems, strict=True)]
+    found = iter(asked(judge, [question(about, text) for part in parts for text in part], about))
+    values: list[list[str] | None] = [None] * len(batch)
+    for row, part in enumerate(parts):
+        reads = [next(found) for _ in part]
+        problems[row] = problems[row] or next((r.problem for r in reads if r.problem), None)
+        if problems[row] is None:
+            values[row] = distinct([tag for read in reads for tag in read.value])
+    return Verdicts(values, problems).tags()
+
+
+def by_query(batch: Batch, texts: Sequence[Texts]) -> list[list[Texts]]:
+    """The texts of each row, once for each user turn before its last answer that says something."""
+    found: list[list[Texts]] = []
+    for messages, text in zip(batch.table["messages"].to_pylist(), texts, strict=True):
+        answers = [at for at, turn in enumerate(messages) if turn["role"] == "assistant"]
+        before = messages[: answers[-1]] if answers else messages
+        queries = [said(turn) for turn in before if turn["role"] == "user"]
+        found.append([{**text, "question": query} for query in queries if query.strip()])
+    return found
+
+
+def distinct(tags: Sequence[str]) -> list[str]:
+    """Tags without the blanks around them, each once, where it came first; blank ones are none."""
+    return [tag for tag in dict.fromkeys(tag.strip() for tag in tags) if tag]
