@@ -92,7 +92,7 @@ def rated(batch: Batch, lm: Likelihood, prompts: Sequence[str], rating: Rating) 
         raise UserError(f"a scale needs at least 2 ratings, got {rating.most}")
     cuts = [cut(prompt, rating.most) for prompt in prompts]
     needed = shown(cuts) if rating.parts == "shown" else {"question", "answer"}
-    rows, turns, problems = _turns(batch, needed)
+    rows, turns, problems = turns_in(batch, needed)
     forms = [_Form.of(one, lm, rating) for one in cuts]
     logs = np.empty((len(turns), len(forms), rating.most))
     size = max(1, AT_A_TIME // len(forms))
@@ -201,7 +201,7 @@ def _wrapping(lm: Likelihood, template: Wrapping) -> tuple[str, str]:
     return "".join(p.text for p in pieces[:at]), "".join(p.text for p in pieces[at + 1 : end])
 
 
-def _turns(batch: Batch, needed: set[str]) -> tuple[Ints, list[Turn], dict[str, Mask]]:
+def turns_in(batch: Batch, needed: set[str]) -> tuple[Ints, list[Turn], dict[str, Mask]]:
     """The turns to rate, the row of each, and the rows that have none with the reason why."""
     rows: list[int] = []
     turns: list[Turn] = []
