@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from tamis import api
 from tamis.budget import Budget
+from tamis.run.pick import pick
 from tamis.run.session import Run
 from tamis.types import Dataset, Floats, Pool
 
@@ -134,7 +135,7 @@ def selectors(data: Dataset, run: Run) -> Iterator[dict[str, Any]]:
     for name in SELECTORS:
         reference = api.parse(name.replace("QUALITY", QUALITY))
         started = time.process_time()
-        _, picked = api.pick(train, reference, Budget(fraction=0.05), run)
+        _, picked = pick(train, reference, Budget(fraction=0.05), run)
         yield {
             "selector": name,
             "coverage": covered(pool, picked.rows, held_out),

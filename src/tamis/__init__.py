@@ -16,11 +16,13 @@ __version__ = "0.1.0"
 
 _HOME = {
     **dict.fromkeys(
-        ("read", "score", "select", "measure", "export", "inspect", "methods"), "tamis.api"
+        ("read", "score", "select", "estimate", "agree", "measure", "export", "inspect", "methods"),
+        "tamis.api",
     ),
     **dict.fromkeys(("scorer", "selector", "recipe"), "tamis.spec"),
     "Budget": "tamis.budget",
     **dict.fromkeys(("Batch", "Column", "Dataset", "Pool", "Selection"), "tamis.types"),
+    "Asking": "tamis.models.asking",
     "Run": "tamis.run.session",
     "UserError": "tamis.errors",
 }
@@ -28,6 +30,8 @@ _HOME = {
 __all__ = [*_HOME, "__version__"]
 
 if TYPE_CHECKING:
+    from tamis.api import agree as agree
+    from tamis.api import estimate as estimate
     from tamis.api import export as export
     from tamis.api import inspect as inspect
     from tamis.api import measure as measure
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from tamis.api import select as select
     from tamis.budget import Budget as Budget
     from tamis.errors import UserError as UserError
+    from tamis.models.asking import Asking as Asking
     from tamis.run.session import Run as Run
     from tamis.spec import recipe as recipe
     from tamis.spec import scorer as scorer

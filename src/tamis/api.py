@@ -16,15 +16,13 @@ from tamis.registry import find, names, specs
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tamis.budget import Budget
+    from tamis.agreement import Agreement
+    from tamis.run.estimate import Estimate
     from tamis.run.measure import Measured
     from tamis.run.progress import Progress
     from tamis.run.session import Run
     from tamis.spec import Spec
     from tamis.types import Dataset, Pool, Selection
-
-PICKERS = ("recipe", "select", "score")
-"""What `select` takes as a method: a name is looked for in this order."""
 
 Data = Any
 """A path, several, `-` for standard input, a Hub name, a datasets.Dataset, dicts, or a Dataset."""
@@ -119,6 +117,79 @@ def score(
     return scores
 
 
+def estimate(
+    data: Data, *, method: str | Sequence[str], target: Data | None = None, run: Run | None = None
+) -> list[Estimate]:
+    """What judges will be asked for these columns: calls, tokens, money; nobody is asked.
+
+    Args:
+        data: what `read` takes
+        method: one or more scorers, with parameters if need be
+        target: data to compare with, for methods that need a target set
+        run: store, judge and prices to use
+    """
+    wanted = [method] if isinstance(method, str) else list(method)
+    return _with_target(run, target).estimate(read(data), [str(parse(m)) for m in wanted])
+
+
+def agree(
+    data: Data, *, method: Sequence[str], target: Data | None = None, run: Run | None = None
+) -> Agreement:
+    """How far scores of the same rows agree, pair by pair and together, with 95 % intervals.
+
+    Args:
+        data: what `read` takes
+        method: two or more scorers on one scale, as alpagasus and alpagasus(judge=NAME@URL)
+        target: data to compare with, for methods that need a target set
+        run: store, judge and progress to use
+    """
+    from tamis.agreement import agreement
+
+    wanted = [str(parse(m)) for m in method]
+    pool = _with_target(run, target).score(read(data), wanted)
+    return agreement({name: pool.scores(name) for name in wanted})
+
+
+def evolve(
+    data: Data,
+    *,
+    out: str,
+    of: Literal["instruction", "answer"] = "instruction",
+    rounds: int = 1,
+    operations: Sequence[str] = (),
+    prompt: str = "",
+    seed: int = 0,
+    run: Run | None = None,
+) -> Mapping[str, int]:
+    """Has a judge rewrite rows and writes them with their originals; returns counts by reason.
+
+    Args:
+        data: what `read` takes
+        out: file of JSON lines for the rows, each with evolved_from, round and operation
+        of: the last instruction, to which a new answer is written, or the last answer
+        rounds: how often each is rewritten, each time from the text before
+        operations: names of what a round may do; all of this kind where none are named
+        prompt: a TOML file with a rubric of your own, with {question}, {answer} and {operation}
+        seed: decides which operation a row gets in a round
+        run: judge, limits and progress to use
+    """
+    from tamis.data.write import write_records
+    from tamis.evolution import evolve as evolution
+
+    judge = _with_target(run, None).resource("Judge")
+    found = evolution(
+        read(data),
+        judge,
+        of=of,
+        rounds=rounds,
+        operations=operations,
+        prompt=prompt,
+        seed=seed,
+    )
+    write_records(found.records, Path(out))
+    return found.counts
+
+
 @dataclass(frozen=True, slots=True)
 class Picked:
     """A finished selection: the rows, how they came about, and where they were written."""
@@ -168,6 +239,8 @@ def select(
     """
     from tamis.budget import Budget
     from tamis.run import folder as run_folder
+    from tamis.run import record
+    from tamis.run.pick import check, pick
 
     if order not in ("pick", "source"):
         raise UserError(f"order is pick or source, not {order!r}")
@@ -183,7 +256,7 @@ def select(
     started = time.perf_counter()  # the command reads before: reading would count as nothing
     run.score(dataset, scores)
     pool, selection = pick(dataset, reference, limit, run)
-    manifest = _manifest(dataset, selection, reference, limit, run)
+    manifest = record.manifest(dataset, selection, reference, limit, run)
     files: list[Path] = []
     if folder:
         from tamis.data.write import write
@@ -191,60 +264,12 @@ def select(
         run_folder.clear_folder(folder)
         files = write(dataset, selection.rows, folder, order=order)
         files.append(run_folder.write_selection(folder, pool, selection))
-        config = _config(dataset, reference, limit, scores, order, target, run)
+        config = record.config(dataset, reference, limit, scores, order, target, run)
         files.append(run_folder.write_config(folder, config))
         manifest["files"] = [file.name for file in files]
         manifest["seconds"] = time.perf_counter() - started
         files.append(run_folder.write_manifest(folder, manifest))
     return Picked(dataset, selection, pool, manifest, files)
-
-
-def check(reference: Reference, run: Run, budget: Budget | None = None) -> Spec:
-    """Finds the method and checks its parameters and quotas before anything is read or loaded."""
-    from tamis.run.plan import columns_of, resolve
-
-    spec = find(reference.method, kinds=PICKERS, allow_code=run.allow_code)
-    params = resolve(spec, reference)
-    quotas = [quota.column for quota in budget.quotas] if budget else []
-    for column in columns_of(spec, params) + quotas:
-        inner = find(parse(column).method, kinds=("score",), allow_code=run.allow_code)
-        resolve(inner, parse(column))
-    if spec.targets and run.target is None:
-        raise UserError(f"{spec.name} compares with a target set: give one with --target FILE")
-    return spec
-
-
-def pick(data: Dataset, reference: Reference, budget: Budget, run: Run) -> tuple[Pool, Selection]:
-    """The selection of a method, a selector, or of a scorer's best rows; with the columns used."""
-    from tamis.run.plan import resolve
-
-    spec = check(reference, run)
-    limit = budget.of(len(data))
-    if spec.kind == "recipe":
-        selection: Selection = spec.function(run, data, limit, **resolve(spec, reference))
-    else:
-        if spec.kind == "score":
-            if spec.prefer == "none":
-                raise UserError(
-                    f"{spec.name} has no better end: select with --method top_k, bottom_k, "
-                    f"percentile_band or stratified, by={reference}"
-                )
-            by = "top_k" if spec.prefer == "high" else "bottom_k"
-            reference = Reference(by, {"by": str(reference)})
-        selection = run.select(data, str(reference), limit)
-    if len(selection) == 0:
-        raise UserError(_why_empty(data, selection, limit))
-    return run.columns(data), selection
-
-
-def _why_empty(data: Dataset, selection: Selection, budget: Budget) -> str:
-    gone = sum(len(rows) for rows in selection.dropped.values())
-    reasons = ", ".join(f"{len(rows):,} {why}" for why, rows in selection.dropped.items())
-    if gone >= len(data):
-        return f"no row can be selected: {reasons}"
-    if budget.tokens is not None:
-        return f"the first pick has more tokens than the budget of {budget.tokens:,}: ask for more"
-    return "no row fits what the method asks for" + (f"; dropped: {reasons}" if reasons else "")
 
 
 def export(
@@ -340,61 +365,3 @@ def _with_target(run: Run | None, target: Data | None) -> Run:
     from tamis.run.session import Run
 
     return (run or Run()).begin(read(target) if target is not None else None)
-
-
-def _manifest(
-    data: Dataset, selection: Selection, reference: Reference, budget: Budget, run: Run
-) -> dict[str, Any]:
-    """Everything needed to understand the run later."""
-    from tamis.run import folder as run_folder
-
-    return {
-        "method": str(reference),
-        "budget": str(budget),
-        "quotas": [str(q) for q in budget.quotas],
-        "data": run_folder.describe_data(data),
-        "selected": len(selection),
-        "dropped": {reason: len(rows) for reason, rows in selection.dropped.items()},
-        "info": dict(selection.info),
-        "resources": {name: resource.id for name, resource in run.loaded.items()},
-        "target": run_folder.describe_data(run.target) if run.target else None,
-        "steps": list(run.log),
-        "versions": run_folder.versions(),
-    }
-
-
-def _config(
-    data: Dataset,
-    reference: Reference,
-    budget: Budget,
-    scores: Sequence[str],
-    order: str,
-    target: Data | None,
-    run: Run,
-) -> dict[str, Any]:
-    """The run as `run.toml` holds it: sections are verbs, keys are parameters."""
-    from tamis import __version__
-    from tamis.run.plan import resolve
-
-    spec = find(reference.method, kinds=PICKERS, allow_code=run.allow_code)
-    files = [s.path for s in data.sources]
-    given = [target] if isinstance(target, str | Path) else target
-    return {
-        "tamis": __version__,
-        "read": {"source": files, "fingerprint": data.fingerprint, **data.reading},
-        "select": {
-            "method": reference.method,
-            "budget": str(budget),
-            "scores": list(scores),
-            "order": order,
-            "quota": [str(q) for q in budget.quotas],
-            "target": str(given[0]) if given and len(given) == 1 else None,
-            "params": resolve(spec, reference),  # defaults too: they may change one day
-        },
-        "run": {
-            "embedder": run.embedder if isinstance(run.embedder, str) else None,
-            "tokenizer": run.tokenizer if isinstance(run.tokenizer, str) else None,
-            "model": run.model if isinstance(run.model, str) else None,
-            "dtype": run.dtype,
-        },
-    }

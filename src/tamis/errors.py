@@ -10,6 +10,10 @@ class UserError(Exception):
     """Something the user must change: the message says what was wrong and what was expected."""
 
 
+class Pending(UserError):
+    """Somebody else has to do something first; what else can be prepared meanwhile still is."""
+
+
 class MissingExtra(UserError):
     """A feature needs an optional dependency: the message holds the exact command."""
 

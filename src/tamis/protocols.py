@@ -164,3 +164,56 @@ class Gradients(Protocol):
     def norms(self, passages: Sequence[Passage], *, weights: Weights, seed: int) -> Floats:
         """Length of each passage's gradient before any projection."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a judge is asked, and how much it may say.
+
+    Args:
+        messages: (role, text) in order, the last one by the user
+        tokens: most tokens of the answer; what a reasoning model thinks first is not counted
+        temperature: 0 asks for the likeliest answer
+        schema: JSON schema of the answer as JSON text, for servers that hold an answer to it;
+            empty for free text
+        examples: answers of the right form, which estimates and stand-ins use; nobody is sent them
+    """
+
+    messages: tuple[tuple[str, str], ...]
+    tokens: int = 512
+    temperature: float = 0.0
+    schema: str = ""
+    examples: tuple[str, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a judge said, without its thinking; or why it said nothing, and then `text` is empty.
+
+    `cut_off`: it reached the limit of tokens, and `text` is what came. `refused`: it would not
+    answer, or a filter removed what it said. `too_long`: the question does not fit its context.
+    Those in PASSING are troubles of the moment.
+    """
+
+    text: str
+    problem: str | None = None
+
+
+PASSING = frozenset({"timed_out", "rate_limited", "server_error", "unreachable", "bad_reply"})
+"""Problems that the same question may not have a minute later: they are not stored, so that the
+next run asks again."""
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """A model that answers written questions, such as a chat model on a server.
+
+    Answers come in the order of the questions; equal questions are asked once. A trouble that is
+    not of one question (a wrong key, a limit of money reached) raises UserError, and what was
+    answered before is kept.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    def ask(self, questions: Sequence[Question]) -> list[Answer]: ...

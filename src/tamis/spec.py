@@ -16,7 +16,7 @@ import sys
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from tamis.budget import Budget
 from tamis.errors import UserError, nearest
@@ -55,9 +55,12 @@ class Param:
     def type_name(self) -> str:
         if self.is_column:
             return "column" if self.type == ColumnName else "columns"
-        if typing.get_origin(self.type) is Literal:
-            return "|".join(map(str, typing.get_args(self.type)))
-        return getattr(self.type, "__name__", None) or str(self.type).replace("typing.", "")
+        kind = self.type
+        if typing.get_origin(kind) is Annotated:  # a type and how its value is checked
+            kind = typing.get_args(kind)[0]
+        if typing.get_origin(kind) is Literal:
+            return "|".join(map(str, typing.get_args(kind)))
+        return getattr(kind, "__name__", None) or str(kind).replace("typing.", "")
 
 
 WHICH_MODEL = {
@@ -68,6 +71,11 @@ WHICH_MODEL = {
 }
 """What every scorer that reads a language model can be told besides its own parameters: scores by
 several models stand beside each other, as perplexity and perplexity(model=./tuned)."""
+
+WHICH_JUDGE = {
+    "judge": Param("judge", str, "", "another judge than the run's, for this score alone"),
+}
+"""The same for scorers that ask a judge: alpagasus and alpagasus(judge=NAME@URL)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +134,21 @@ class Spec:
         """Whether a language model is among its inputs."""
         return any(kind.__name__ in LANGUAGE_MODEL for kind in self.resources.values())
 
+    @property
+    def asks(self) -> bool:
+        """Whether a judge is among its inputs."""
+        return any(kind.__name__ == "Judge" for kind in self.resources.values())
+
     def own(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters that the function itself takes: which model it reads is none of them."""
         return {n: v for n, v in params.items() if n not in self.which_model}
 
     @property
     def which_model(self) -> Mapping[str, Param]:
-        """The parameters that name the model of this score."""
-        return WHICH_MODEL if self.kind == "score" and self.reads_model else {}
+        """The parameters that name the model or the judge of this score."""
+        if self.kind != "score":
+            return {}
+        return {**(WHICH_MODEL if self.reads_model else {}), **(WHICH_JUDGE if self.asks else {})}
 
     def key(self, params: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
         """Cache key: everything that changes the number.

@@ -25,7 +25,7 @@ import pyarrow as pa
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.hard_rows import hard_rows
-from tamis.models.fake import FakeEmbedder, FakeLikelihood, FakeTokenizer
+from tamis.models.fake import FakeEmbedder, FakeJudge, FakeLikelihood, FakeTokenizer
 from tamis.notation import Reference, parse
 from tamis.registry import find
 from tamis.run.execute import Inputs, call
@@ -94,6 +94,7 @@ def a_run(store: str, *, embedder_id: str = "fake") -> Run:
         embedder=FakeEmbedder(id=embedder_id),
         tokenizer=FakeTokenizer(),
         model=FakeLikelihood(),
+        judge=FakeJudge(),
         target=dataset(),
     )
 

@@ -97,7 +97,8 @@ def test_scores_are_not_computed_again(tamis, sample, store):
         "turns",
     ]
     plan = json.loads(tamis(*wanted, "--dry-run", "--json"))
-    assert [(step["stored"], step["to_compute"]) for step in plan] == [(2000, 0)] * 2
+    assert [(step["stored"], step["to_compute"]) for step in plan["columns"]] == [(2000, 0)] * 2
+    assert plan["judges"] == []
 
 
 def test_standard_input_and_several_files(tamis, sample):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamis import api
-from tamis.cli import flags, show
+from tamis.cli import flags, judges, show
+from tamis.cli.running import read, running
 from tamis.errors import UserError
 from tamis.notation import Reference, parse, split_list
 
 if TYPE_CHECKING:
+    from tamis.run.estimate import Estimate
     from tamis.run.measure import Measured
     from tamis.run.session import Run
     from tamis.spec import Spec
@@ -27,49 +29,20 @@ TITLES = {
 }
 
 
-def _read(files: list[str], given: Mapping[str, Any], run: Run) -> Dataset:
-    """The dataset of the command's files; says how many rows could not be read."""
-    if not files:
-        raise UserError("no data: name a file, `-` for standard input, or a Hub dataset")
-    source = files[0] if len(files) == 1 else files
-    settings = flags.values_of(api.read, {**given, "source": None})
-    data = api.read(source, **settings, progress=run.progress)
-    rejected = sum(s.rejected for s in data.sources)
-    if rejected:
-        counts: dict[str, int] = {}
-        for part in data.sources:
-            for reason, count in dict(part.detail.get("reject_reasons", {})).items():
-                counts[reason] = counts.get(reason, 0) + count
-        top = "; ".join(f"{n:,} {reason}" for reason, n in list(counts.items())[:3])
-        where = f"written to {data.rejects}" if data.rejects else "keep them with --rejects FILE"
-        show.say(
-            f"{rejected:,} of {rejected + len(data):,} rows could not be read ({top}); {where}"
-        )
-    return data
-
-
-@contextmanager
-def _running(given: Mapping[str, Any]) -> Iterator[Run]:
-    """A run with the command's settings and a progress display."""
-    from tamis.cli.progress import progress
-    from tamis.run.session import Run
-
-    with progress() as display:
-        yield Run(**flags.values_of(Run, given), progress=display)
-
-
 def score(given: Given) -> None:
     """Score every row with one or more methods; what was scored before is not computed again."""
     files, params = flags.split_files(given["files"] or [])
     if not given["method"]:
         raise UserError("no method: name one or more with --method; `tamis methods` lists them")
     methods = _with_params([m for text in given["method"] for m in split_list(text)], params)
-    with _running(given) as run:
-        data = _read(files, given, run)
+    with running(given) as run:
+        data = read(files, given, run)
         if given["dry_run"]:
             target = given["target"]
             return _plan(run.begin(api.read(target) if target else None), data, methods, given)
+        judges.announce(run, data, methods)
         scores = api.score(data, method=methods, out=given["out"], target=given["target"], run=run)
+        judges.took(run.judges)
     rows = _summary(scores)
     if given["json"]:
         return show.as_json({"rows": len(data), "columns": rows, "out": given["out"]})
@@ -104,7 +77,13 @@ def _listed(value: str) -> Any:
     return split_list(value[1:-1]) if value.startswith("[") and value.endswith("]") else value
 
 
-def _plan(run: Run, data: Dataset, methods: list[str], given: Given) -> None:
+def _plan(
+    run: Run,
+    data: Dataset,
+    methods: list[str],
+    given: Given,
+    whole: Sequence[Estimate] = (),
+) -> None:
     """What `--dry-run` shows: rows that the store has and rows to compute, for each column."""
     rows = []
     for step in run.plan(data, methods):
@@ -112,16 +91,18 @@ def _plan(run: Run, data: Dataset, methods: list[str], given: Given) -> None:
         rows.append(
             (step.name, step.spec.scope, len(data) - int(missing.sum()), int(missing.sum()))
         )
+    asked = whole or run.estimate(data, methods)
     if given["json"]:
-        return show.as_json(
-            [dict(zip(("column", "scope", "stored", "to_compute"), r, strict=True)) for r in rows]
-        )
-    return show.table(
+        names = ("column", "scope", "stored", "to_compute")
+        columns = [dict(zip(names, row, strict=True)) for row in rows]
+        return show.as_json({"columns": columns, "judges": [asdict(one) for one in asked]})
+    show.table(
         f"{len(data):,} rows, nothing computed",
         ("column", "scope", "stored", "to compute"),
         rows,
         right=(2, 3),
     )
+    return judges.table(asked)
 
 
 def _summary(scores: api.Scores) -> list[dict[str, Any]]:
@@ -150,22 +131,26 @@ def _why(problems: Mapping[str, int]) -> str:
 def select(given: Given) -> None:
     """Select a subset under a budget and write it, byte for byte, in the form it was read."""
     from tamis.budget import Budget
+    from tamis.run.pick import check
 
     files, params = flags.split_files(given["files"] or [])
     arguments = flags.values_of(api.select, given)
     arguments["params"] = {**arguments.get("params", {}), **_unqualified(params)}
     arguments["params"] = {k: _listed(v) for k, v in arguments["params"].items()}
     arguments["out"] = given["out"] or _default_out(files, arguments)
-    with _running(given) as run:
+    with running(given) as run:
         written = parse(arguments["method"])
         reference = Reference(written.method, {**written.params, **arguments["params"]})
         run.begin(api.read(given["target"]) if given["target"] else None)
         limit = Budget.parse(arguments["budget"]).within(arguments.get("quota", ()))
-        spec = api.check(reference, run, limit)  # a wrong flag is told before a large file is read
-        data = _read(files, given, run)
+        spec = check(reference, run, limit)  # a wrong flag is told before a large file is read
+        data = read(files, given, run)
         if given["dry_run"]:
-            return _plan(run, data, _columns(spec, reference), given)
+            asked = judges.rehearsed(run, data, spec, reference, limit)
+            return _plan(run, data, _columns(spec, reference), given, asked)
+        judges.announce(run, data, _columns(spec, reference))
         picked = api.select(data, **arguments, run=run)
+        judges.took(run.judges)
     _warn_if_changed(given, picked)
     if given["json"]:
         return show.as_json({**picked.manifest, "files": [str(f) for f in picked.files]})
@@ -226,7 +211,7 @@ def measure(given: Given) -> None:
         from tamis.run.measure import usual
 
         arguments["of"] = _with_params(arguments.get("of") or usual(), params)
-    with _running(given) as run:
+    with running(given) as run:
         found = api.measure(folders, **arguments, run=run)
     for one in found:
         for name, why in one.problems.items():
@@ -274,8 +259,8 @@ def _scale(values: Sequence[float]) -> str:
 
 def export(given: Given) -> None:
     """Write data so that TRL, LLaMA-Factory or axolotl loads it directly."""
-    with _running(given) as run:
-        data = _read(given["files"] or [], given, run)
+    with running(given) as run:
+        data = read(given["files"] or [], given, run)
         files = api.export(data, **flags.values_of(api.export, given))
     if given["json"]:
         return show.as_json({"rows": len(data), "files": [str(f) for f in files]})
@@ -284,8 +269,8 @@ def export(given: Given) -> None:
 
 def inspect(given: Given) -> None:
     """Show what a file holds: format, lengths, scripts, duplicates, problems."""
-    with _running(given) as run:
-        data = _read(given["files"] or [], given, run)
+    with running(given) as run:
+        data = read(given["files"] or [], given, run)
         found = api.inspect(data, run=run)
     if given["json"]:
         return show.as_json(found)
@@ -349,7 +334,7 @@ def _card(spec: Spec) -> None:
 
 def demo(given: Given) -> None:
     """Select from the sample in the package, without network: the main job in seconds."""
-    with _running(given) as run:
+    with running(given) as run:
         picked = api.demo(**flags.values_of(api.demo, given), run=run)
     if given["json"]:
         return show.as_json({**picked.manifest, "files": [str(f) for f in picked.files]})

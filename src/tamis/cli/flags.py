@@ -52,7 +52,7 @@ def flag(name: str, kind: Any, default: Any, text: str) -> inspect.Parameter:
 def _shown(kind: Any, default: Any) -> tuple[Any, Any]:
     """The type a flag has on the command line, and its default there."""
     origin = typing.get_origin(kind)
-    if kind in (bool, int) or origin is Literal:
+    if kind in (bool, int, float, int | None, float | None) or origin is Literal:
         return kind, default
     if origin in (Mapping, Sequence) or _within(kind, Mapping) or _within(kind, Sequence):
         return (list[str] | None), None

@@ -14,8 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from tamis import api
-from tamis.cli import commands, flags
+from tamis.cli import commands, flags, judges
 from tamis.errors import UserError, nearest
+from tamis.models.asking import Asking
 from tamis.run.session import Run
 
 app = typer.Typer(
@@ -140,6 +141,7 @@ CONFIG = inspect.Parameter(
 )
 READ = flags.flags_of(api.read, "source")
 RUN = flags.flags_of(Run, "progress")
+ASK = flags.flags_of(Asking)
 PASSED_ON = "Any other --NAME VALUE is a parameter of the method: `tamis methods NAME` shows them."
 
 _add(commands.demo, *flags.flags_of(api.demo), *RUN)
@@ -147,16 +149,26 @@ _add(commands.inspect, flags.FILES, *READ, *RUN)
 _add(commands.methods, flags.NAME, *flags.flags_of(api.methods, "name"))
 _add(
     commands.score,
-    *(flags.FILES, *flags.flags_of(api.score, "data", "run"), *READ, *RUN, flags.DRY_RUN),
+    *(flags.FILES, *flags.flags_of(api.score, "data", "run"), *READ, *RUN, *ASK, flags.DRY_RUN),
     epilog=f"Scorers: {_names('score')}. {PASSED_ON}",
     passes_on=True,
 )
 _add(
     commands.select,
-    *(flags.FILES, *flags.flags_of(api.select, "data", "run"), *READ, *RUN, CONFIG, flags.DRY_RUN),
+    *(flags.FILES, *flags.flags_of(api.select, "data", "run"), *READ, *RUN, *ASK),
+    *(CONFIG, flags.DRY_RUN),
     epilog=f"Recipes: {_names('recipe')}. Selectors: {_names('select')}. "
     f"A scorer selects its best rows: {_names('score')}. {PASSED_ON}",
     passes_on=True,
+)
+_add(
+    judges.agree,
+    *(flags.FILES, *flags.flags_of(api.agree, "data", "run"), *READ, *RUN, *ASK),
+    epilog=f"Scorers: {_names('score')}.",
+)
+_add(
+    judges.evolve,
+    *(flags.FILES, *flags.flags_of(api.evolve, "data", "run"), *READ, *RUN, *ASK, flags.DRY_RUN),
 )
 _add(
     commands.measure,

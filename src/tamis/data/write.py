@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BufferedWriter
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
@@ -114,6 +115,14 @@ def replacing(path: Path) -> Iterator[Path]:
         raise UserError(f"{path} cannot be written: {why.strerror or why}") from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_records(records: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Writes records as JSON lines, the whole file or none of it."""
+    made_folder(path.parent)
+    with replacing(path) as part, open(part, "wb") as file:
+        for record in records:
+            file.write(orjson.dumps(record) + b"\n")
 
 
 def column(chunked: pa.ChunkedArray, rows: Ints) -> pa.Array:

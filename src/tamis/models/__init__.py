@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tamis.protocols import Embedder, Likelihood, Tokenizer
+from typing import TYPE_CHECKING
+
+# The command line reads the settings of a judge for its flags: nothing else loads with them.
+if TYPE_CHECKING:
+    from tamis.models.asking import Asking
+    from tamis.protocols import Embedder, Judge, Likelihood, Tokenizer
 
 
 def named_embedder(name: str) -> Embedder:
@@ -36,3 +41,14 @@ def named_language_model(name: str, dtype: str = "auto", device: str = "auto") -
     from tamis.models.hf import HuggingFace
 
     return HuggingFace(name, dtype=dtype, device=device)
+
+
+def named_judge(name: str, asking: Asking, dtype: str = "auto", device: str = "auto") -> Judge:
+    """A chat model: NAME@URL on a server, or any language model that is read in this process."""
+    if "@http" in name:
+        from tamis.models.http import HttpJudge
+
+        return HttpJudge.named(name, asking)
+    from tamis.models.local_judge import LocalJudge
+
+    return LocalJudge(named_language_model(name, dtype, device), asking)

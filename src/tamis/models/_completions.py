@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import orjson
 
-from tamis.errors import MissingExtra, UserError, nearest
+from tamis.errors import UserError, nearest
+from tamis.models._address import Address, sdk
 from tamis.types import Floats, Ints
 
 Answer = Mapping[str, Any]
@@ -51,22 +50,16 @@ class Endpoint:
     """
 
     def __init__(self, url: str, *, retries: int, timeout: float) -> None:
-        place = urlsplit(url)
-        if place.scheme not in ("http", "https") or not place.hostname:
-            raise UserError(f"{url!r} is no address of a server, as http://localhost:8000/v1")
+        self.address = Address(url)
         if retries < 0:
             raise UserError(f"retries must be at least 0, got {retries}")
-        self.url, self.retries, self.timeout = url.rstrip("/"), retries, timeout
-        port = f":{place.port}" if place.port else ""
-        self.shown = f"{place.scheme}://{place.hostname}{port}{place.path}"  # without a password
+        self.retries, self.timeout = retries, timeout
+        self.shown = self.address.shown
 
     @cached_property
     def client(self) -> Any:
         """The SDK's client; its key is OPENAI_API_KEY, which local servers do not ask for."""
-        key = None if os.environ.get("OPENAI_API_KEY") else "EMPTY"
-        return _sdk().OpenAI(
-            base_url=self.url, api_key=key, max_retries=self.retries, timeout=self.timeout
-        )
+        return self.address.client("OpenAI", max_retries=self.retries, timeout=self.timeout)
 
     def card(self, model: str) -> Answer:
         """What the server says of a model."""
@@ -86,16 +79,17 @@ class Endpoint:
 
     def _call(self, send: Callable[[], Any]) -> Answer:
         """The JSON that comes back; what the SDK gave up on is a UserError."""
-        sdk = _sdk()
+        library = sdk()
         try:
             content = send().http_response.content
-        except sdk.APIStatusError as error:
-            said = f"{self.shown} answered {error.status_code}: {self._said(error)}"
+        except library.APIStatusError as error:
+            reason = self.address.said(error.body, error.message)
+            said = f"{self.shown} answered {error.status_code}: {reason}"
             if error.status_code in REFUSALS:
                 raise Refused(said) from None
             raise UserError(f"{said}. {KEPT}") from None
-        except sdk.APIConnectionError as error:
-            reason = self._without_key(str(error.__cause__ or error))
+        except library.APIConnectionError as error:
+            reason = self.address.redacted(str(error.__cause__ or error))
             raise UserError(f"{self.shown} cannot be reached ({reason}). {KEPT}") from None
         try:
             found = orjson.loads(content)
@@ -104,24 +98,6 @@ class Endpoint:
         if not isinstance(found, dict):
             raise UserError(f"{self.shown} answered with something that is no JSON object. {KEPT}")
         return found
-
-    def _said(self, error: Any) -> str:
-        """What the server said of an error, in one short line."""
-        body = error.body if isinstance(error.body, Mapping) else {}
-        text = str(body.get("message") or body.get("detail") or error.message)
-        return self._without_key(" ".join(text.split()))[:300]
-
-    def _without_key(self, text: str) -> str:
-        key = self.client.api_key
-        return text if key == "EMPTY" else text.replace(key, "[key]")
-
-
-def _sdk() -> Any:
-    try:
-        import openai
-    except ImportError:
-        raise MissingExtra("a language model on a server", "judge") from None
-    return openai
 
 
 @dataclass(frozen=True, slots=True)

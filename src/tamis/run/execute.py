@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tamis.errors import UserError
+from tamis.errors import Pending, UserError
 from tamis.models.shared import Shared, Waiting
+from tamis.protocols import PASSING
 from tamis.run.plan import Step, which_model
 from tamis.run.progress import Progress
 from tamis.spec import Spec
@@ -47,15 +48,48 @@ def compute(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Prog
         return column
     if step.spec.scope == "table":
         _describe(step, store)
-        _table(step, pool, inputs, store, progress)
-    else:
-        by_row([step], pool.data, inputs, store, progress)
+        return _table(step, pool, inputs, store, progress)
+    unstored = by_row([step], pool.data, inputs, store, progress)
     column, missing = store.read(folder, ids)
-    if column is None or missing.any():
-        raise RuntimeError(
-            f"{step.name}: {int(missing.sum())} rows were computed and not found again"
-        )
-    return column
+    return column if column and not missing.any() else _filled(column, missing, ids, unstored)
+
+
+def passing(column: Column) -> pa.Array:
+    """Which rows have no value for a trouble of the moment."""
+    return pc.is_in(column.problem, pa.array(sorted(PASSING)))
+
+
+@dataclass(slots=True)
+class Unstored:
+    """Rows whose trouble is of the moment: their ids with the problem, and the column's type.
+
+    The next run finds nothing of them in the store and tries again.
+    """
+
+    problems: dict[str, str] = field(default_factory=dict)
+    kind: pa.DataType = field(default_factory=pa.float64)
+
+    def keep_out(self, ids: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, Column]:
+        """Takes note of such rows; returns the others."""
+        self.kind, gone = column.values.type, passing(column)
+        why = column.problem.filter(gone).to_pylist()
+        self.problems.update(zip(ids.filter(gone).to_pylist(), why, strict=True))
+        rest = pc.invert(gone)
+        return ids.filter(rest), Column(column.values.filter(rest), column.problem.filter(rest))
+
+
+def _filled(
+    column: Column | None, missing: Mask, ids: pa.ChunkedArray, unstored: Unstored
+) -> Column:
+    """The stored column, and in place of what is missing the problem that kept it out."""
+    names = ids.filter(pa.array(missing)).to_pylist()
+    gone = [unstored.problems.get(name) for name in names]
+    if None in gone:
+        raise RuntimeError(f"{gone.count(None)} rows were computed and not found again")
+    if column is None:
+        return Column(pa.nulls(len(ids), unstored.kind), pa.array(gone, pa.string()))
+    problem = pc.replace_with_mask(column.problem, pa.array(missing), pa.array(gone, pa.string()))
+    return Column(column.values, problem)
 
 
 def together(steps: Sequence[Step]) -> list[list[Step]]:
@@ -78,20 +112,27 @@ def _describe(step: Step, store: Store) -> None:
     store.describe(store.folder(step.spec.name, step.key), header)
 
 
-def _table(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progress) -> None:
-    """One call sees every row; another process that computes the same column is waited for."""
+def _table(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progress) -> Column:
+    """One call sees every row; another process that computes the same column is waited for.
+
+    A column that a trouble of the moment has a part in is not stored: other rows depend on it.
+    """
     folder, ids = store.folder(step.spec.name, step.key), pool.data.ids
     with store.claim(folder, ids, wait=True):
-        if not store.read(folder, ids)[1].any():
-            return
+        stored, missing = store.read(folder, ids)
+        if stored is not None and not missing.any():
+            return stored
         progress(step.name, 0, len(pool))
-        store.append(folder, ids, call(step, pool, inputs))
+        column = call(step, pool, inputs)
+        if not pc.any(passing(column)).as_py():
+            store.append(folder, ids, column)
     progress(step.name, len(pool), len(pool))
+    return column
 
 
 def by_row(
     steps: Sequence[Step], data: Dataset, inputs: Inputs, store: Store, progress: Progress
-) -> None:
+) -> Unstored:
     """Computes what is missing of columns whose rows stand by themselves, shard by shard.
 
     Shards are cut at the same places in every run, so that claims meet; one that another process
@@ -107,7 +148,7 @@ def by_row(
         for start in range(0, len(data), size)
     ]
     progress(name, 0, total)
-    done = 0
+    done, unstored, pending = 0, Unstored(), None
     for wait in (False, True):
         left = []
         for start, wanted in todo:
@@ -122,11 +163,17 @@ def by_row(
                 ]
                 for column in held:
                     column.learn(data.ids, store)
-                _shard(held, rows, start, inputs, store)
+                try:
+                    _shard(held, rows, start, inputs, store, unstored)
+                except Pending as error:  # other shards can be prepared
+                    pending = error
             done += sum(c.lacked[start // size] for c in held)
             left.append((start, [c for c in wanted if c not in held]))
             progress(name, done, total)
         todo = left
+    if pending is not None:
+        raise pending
+    return unstored
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +208,12 @@ class Lacking:
 
 
 def _shard(
-    held: Sequence[Lacking], rows: pa.Table, start: int, inputs: Inputs, store: Store
+    held: Sequence[Lacking],
+    rows: pa.Table,
+    start: int,
+    inputs: Inputs,
+    store: Store,
+    unstored: Unstored,
 ) -> None:
     """Computes and commits what the columns lack of one shard."""
     work: list[tuple[Lacking, Batch]] = []
@@ -171,7 +223,9 @@ def _shard(
             work.append((column, Batch(rows.filter(pa.array(part)))))
     found = call_together([(column.step, batch) for column, batch in work], inputs)
     for (column, batch), values in zip(work, found, strict=True):
-        column.seen.add(store.append(column.folder, batch.table["id"], values))
+        ids, kept = unstored.keep_out(batch.table["id"], values)
+        if len(ids):
+            column.seen.add(store.append(column.folder, ids, kept))
 
 
 def call_together(work: Sequence[tuple[Step, Batch]], inputs: Inputs) -> list[Column]:

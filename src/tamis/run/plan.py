@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import pyarrow as pa
 
 from tamis.errors import UserError
 from tamis.notation import Reference, parse
 from tamis.registry import find
 from tamis.spec import Spec
-from tamis.types import Dataset
+from tamis.types import Column, Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ def plan(
     references: Sequence[str],
     data_fingerprint: str,
     setting: Setting,
-    given: frozenset[str] = frozenset(),
+    given: Mapping[str, Column] | None = None,
 ) -> list[Step]:
     """Steps for the references and the columns they name, each once, in the order to run them.
 
@@ -47,7 +51,7 @@ def plan(
     faults: list[str] = []
     for reference in references:
         try:
-            _add(reference, data_fingerprint, setting, given, steps, ())
+            _add(reference, data_fingerprint, setting, given or {}, steps, ())
         except UserError as error:
             faults.append(str(error))
     if faults:
@@ -59,7 +63,7 @@ def _add(
     text: str,
     data_fingerprint: str,
     setting: Setting,
-    given: frozenset[str],
+    given: Mapping[str, Column],
     steps: dict[str, Step],
     above: tuple[str, ...],
 ) -> str:
@@ -67,7 +71,7 @@ def _add(
     reference = parse(text)
     name = str(reference)
     if name in given:
-        return f"given:{data_fingerprint}"
+        return f"given:{data_fingerprint}/{content(given[name])}"
     if name in steps:
         return steps[name].key
     if name in above:
@@ -90,6 +94,24 @@ def _add(
         inputs[argument] = setting.target.fingerprint
     steps[name] = Step(name, spec, params, spec.key(params, inputs), inputs)
     return steps[name].key
+
+
+def content(column: Column) -> str:
+    """Hash of what a column holds: nothing else names a column that was handed over."""
+    digest = hashlib.blake2b(digest_size=12)
+
+    class Hashed(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: Any) -> int:
+            digest.update(data)
+            return len(data)
+
+    table = pa.table({"value": column.values, "problem": column.problem})
+    with pa.ipc.new_stream(pa.PythonFile(Hashed(), "w"), table.schema) as stream:
+        stream.write_table(table)
+    return digest.hexdigest()
 
 
 def resolve(spec: Spec, reference: Reference) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,8 @@ from tamis.run.progress import Progress, silent
 # What a run computes with loads when it runs: the command line reads its fields for flags.
 if TYPE_CHECKING:
     from tamis.budget import Budget
+    from tamis.models.asking import Asking
+    from tamis.run.estimate import Estimate
     from tamis.run.plan import Setting, Step
     from tamis.store import Store
     from tamis.types import Column, Dataset, Pool, Selection
@@ -38,6 +40,8 @@ class Run:
             the tokenizer has another name)
         dtype: precision of the language model: auto, float32, bfloat16, float16 or int8
         device: where it runs: auto, cpu, cuda, or several as cuda:0,cuda:1
+        judge: chat model that methods ask: NAME@URL for an OpenAI-compatible server, as
+            gpt-4o-mini@https://api.openai.com/v1, or what --model takes, read in this process
         allow_code: permits methods from files, `./file.py:function`
         progress: called with step, rows done and rows in all
     """
@@ -48,8 +52,11 @@ class Run:
     model: str | Any = "openai-community/gpt2"
     dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
     device: str = "auto"
+    judge: str | Any = ""
     allow_code: bool = False
     progress: Progress = silent
+    asking: Asking | None = field(default=None, repr=False)
+    around_judges: Callable[[Any], Any] | None = field(default=None, repr=False)
     target: Dataset | None = field(default=None, repr=False)
     log: list[dict[str, Any]] = field(default_factory=list, repr=False)
     loaded: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -66,21 +73,25 @@ class Run:
 
         return Store(Path(self.store).expanduser() if self.store else default_root())
 
-    def resource(self, protocol: str, model: str = "", dtype: str = "") -> Any:
+    def resource(self, protocol: str, model: str = "", dtype: str = "", judge: str = "") -> Any:
         """The object behind a protocol's name, loaded when it is first asked for.
 
-        `model` and `dtype` name another language model than the run's; `loaded` keeps each one.
+        `model`, `dtype` and `judge` name others than the run's; `loaded` keeps each one.
         """
         from tamis.spec import LANGUAGE_MODEL
 
-        given = {"Embedder": self.embedder, "Tokenizer": self.tokenizer}.get(protocol, self.model)
-        given, dtype = model or given, dtype or self.dtype
+        own = {"Embedder": self.embedder, "Tokenizer": self.tokenizer, "Judge": self.judge}
+        given, dtype = model or judge or own.get(protocol, self.model), dtype or self.dtype
         name = protocol
         if protocol in LANGUAGE_MODEL:
             name = "language model" if (given, dtype) == (self.model, self.dtype) else ""
             name = name or f"language model {given} {dtype}"
+        elif protocol == "Judge":
+            name = "judge" if given == self.judge else f"judge {given}"
         if name not in self.loaded:
             found = self._load(protocol, given, dtype)
+            if protocol == "Judge" and self.around_judges:
+                found = self.around_judges(found)
             # auto and float32 may be one model: it is loaded once
             same = (
                 one
@@ -100,7 +111,28 @@ class Run:
             return models.named_embedder(given)
         if protocol == "Tokenizer":
             return models.named_tokenizer(given)
+        if protocol == "Judge":
+            return self._judge(given)
         return models.named_language_model(given, dtype, self.device)
+
+    def _judge(self, given: str) -> Any:
+        """A judge by name, which tells the progress display what it has been asked."""
+        from tamis import models
+        from tamis.models.asking import Asking
+
+        if not given:
+            raise UserError(
+                "a judge is needed: name one with --judge, a server's model as "
+                "gpt-4o-mini@https://api.openai.com/v1, or a Hub name or a folder"
+            )
+        found: Any = models.named_judge(given, self.asking or Asking(), self.dtype, self.device)
+        found.told = lambda told: self.progress(f"asking {given}", told["done"], told["of"])
+        return found
+
+    @property
+    def judges(self) -> dict[str, Any]:
+        """What each judge was asked and what it took: calls, tokens, money, failures by kind."""
+        return {n: one.report() for n, one in self.loaded.items() if hasattr(one, "report")}
 
     @property
     def setting(self) -> Setting:
@@ -114,6 +146,17 @@ class Run:
 
         return plan(references, data.fingerprint, self.setting)
 
+    def estimate(self, data: Dataset, references: Sequence[str]) -> list[Estimate]:
+        """What the judges of these columns will be asked, found without asking them."""
+        from tamis.models.asking import Asking
+        from tamis.run.estimate import estimate
+        from tamis.run.execute import Inputs
+
+        inputs, asking = Inputs(self.resource, self.target), self.asking or Asking()
+        steps = [step for step in self.plan(data, references) if step.spec.asks]
+        found = [estimate(step, data, inputs, self.scores, asking) for step in steps]
+        return [one for one in found if one is not None]
+
     def score(self, data: Dataset | Pool, references: Sequence[str]) -> Pool:
         """The rows with the named columns, computed or read from the store."""
         from tamis.run.execute import Inputs, by_row, compute, together
@@ -121,22 +164,24 @@ class Run:
         from tamis.types import Pool
 
         pool = data if isinstance(data, Pool) else Pool.of(data)
-        given = frozenset(pool.columns)
+        place = pool.data.fingerprint
+        # what was computed here has a key; what was handed over is known by what it holds
+        given = {n: c for n, c in pool.columns.items() if self.computed.get((place, n)) is not c}
         inputs = Inputs(self.resource, self.target)
-        steps = plan(references, pool.data.fingerprint, self.setting, given)
-        new = [s for s in steps if (pool.data.fingerprint, s.name) not in self.computed]
+        steps = plan(references, place, self.setting, given)
+        new = [s for s in steps if (place, s.name) not in self.computed]
         for group in together(new) if len(pool) else ():
             started = time.perf_counter()
             by_row(group, pool.data, inputs, self.scores, self.progress)
             names, seconds = [step.name for step in group], time.perf_counter() - started
             self.log.append({"together": names, "rows": len(pool), "seconds": seconds})
         for step in steps:
-            place = (pool.data.fingerprint, step.name)
-            if place not in self.computed:
+            column = self.computed.get((place, step.name))
+            if column is None:
                 started = time.perf_counter()
-                self.computed[place] = compute(step, pool, inputs, self.scores, self.progress)
-                self._note(step, self.computed[place], time.perf_counter() - started)
-            column = self.computed[place]
+                column = compute(step, pool, inputs, self.scores, self.progress)
+                self.computed[place, step.name] = column
+                self._note(step, column, time.perf_counter() - started)
             pool = replace(pool, columns={**pool.columns, step.name: column})
         return pool
 

@@ -1,0 +1,37 @@
+"""One event loop in a thread of its own, for all judges of this process.
+
+Whoever asks waits for it, whether or not a loop runs in their own thread (as in a notebook).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+_lock = threading.Lock()
+_loops: dict[int, asyncio.AbstractEventLoop] = {}  # by process: a fork does not inherit threads
+
+
+def loop() -> asyncio.AbstractEventLoop:
+    """The loop of this process, started when it is first needed."""
+    with _lock:
+        found = _loops.get(os.getpid())
+        if found is None:
+            found = _loops[os.getpid()] = asyncio.new_event_loop()
+            threading.Thread(target=found.run_forever, name="tamis-judge", daemon=True).start()
+        return found
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of the work; where the caller is interrupted, the work is cancelled."""
+    future = asyncio.run_coroutine_threadsafe(work, loop())
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
