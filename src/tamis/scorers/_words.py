@@ -119,7 +119,8 @@ def _cut(codes: NDArray[np.integer]) -> tuple[Mask, Mask]:
     kind = _filled(raw)
     joins = raw == JOIN
     if joins.any():
-        loose = joins & ((_moved(kind, 1) != LETTER) | (_moved(raw, -1) != LETTER))
+        after = (_moved(kind, 1) == LETTER) & (_moved(raw, 1) != JOIN)  # of two, both are loose
+        loose = joins & ~(after & (_moved(raw, -1) == LETTER))
         kind = np.where(loose, np.uint8(NONE), kind)
     before = _moved(kind, 1)
     goes_on = (kind == before) & ((kind == LETTER) | (kind == KATAKANA))

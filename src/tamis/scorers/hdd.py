@@ -17,7 +17,7 @@ from tamis.spec import scorer
 from tamis.types import Batch, Column, Floats, Part
 
 
-@scorer(prefer="high", unit="ratio, 0 to 1")
+@scorer(prefer="high", unit="ratio, 0 to 1", version=2)
 def hdd(batch: Batch, *, of: Part = "response", draws: int = 42) -> Column:
     """Expected share of different words among `draws` words of the text.
 

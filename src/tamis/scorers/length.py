@@ -19,7 +19,13 @@ from tamis.spec import scorer
 from tamis.types import Batch, Column, Part
 
 
-@scorer(prefer="high", family="baseline", unit="characters or words", paper="arXiv:2402.04833")
+@scorer(
+    prefer="high",
+    family="baseline",
+    unit="characters or words",
+    paper="arXiv:2402.04833",
+    version=2,
+)
 def length(
     batch: Batch, *, of: Part = "response", unit: Literal["characters", "words"] = "characters"
 ) -> Column:

@@ -20,7 +20,7 @@ from tamis.spec import scorer
 from tamis.types import Batch, Column, Floats, Part
 
 
-@scorer(prefer="high", unit="ratio, 0 to 1")
+@scorer(prefer="high", unit="ratio, 0 to 1", version=2)
 def mattr(batch: Batch, *, of: Part = "response", window: int = 50) -> Column:
     """Mean share of different words among `window` successive words.
 

@@ -23,7 +23,7 @@ from tamis.spec import scorer
 from tamis.types import Batch, Column, Floats, Ints, Part
 
 
-@scorer(prefer="high", unit="words a factor", paper="arXiv:2307.06290")
+@scorer(prefer="high", unit="words a factor", paper="arXiv:2307.06290", version=2)
 def mtld(batch: Batch, *, of: Part = "response", threshold: float = 0.72) -> Column:
     """Mean number of words over which types / tokens stays above the threshold.
 

@@ -34,7 +34,9 @@ from tamis.spec import scorer
 from tamis.types import Batch, Column, Ints, Part, Pool
 
 
-@scorer(prefer="low", family="baseline", unit="Jaccard similarity", paper="arXiv:2107.06499")
+@scorer(
+    prefer="low", family="baseline", unit="Jaccard similarity", paper="arXiv:2107.06499", version=2
+)
 def near_duplicate(
     pool: Pool,
     *,

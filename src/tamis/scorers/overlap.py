@@ -19,7 +19,7 @@ from tamis.spec import scorer
 from tamis.types import Batch, Column
 
 
-@scorer(prefer="low", unit="share, 0 to 1")
+@scorer(prefer="low", unit="share, 0 to 1", version=2)
 def overlap(batch: Batch, *, n: int = 1) -> Column:
     """Share of the answer's different n-grams that stand in the instruction.
 

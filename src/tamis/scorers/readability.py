@@ -33,7 +33,7 @@ from tamis.types import Batch, Column, Floats, Ints, Part
 _SENTENCE = r"\p{L}[^\n]*?(?:[.!?…]+[\"')\]»”’]*(?:\s|\z)|[。！？؟۔।॥]|\n|\z)"
 
 
-@scorer(prefer="none", unit="flesch: 0 to 100, ari: grade, lix: 20 to 60")
+@scorer(prefer="none", unit="flesch: 0 to 100, ari: grade, lix: 20 to 60", version=2)
 def readability(
     batch: Batch, *, of: Part = "response", formula: Literal["flesch", "ari", "lix"] = "flesch"
 ) -> Column:

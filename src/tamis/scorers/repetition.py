@@ -26,7 +26,7 @@ from tamis.spec import scorer
 from tamis.types import Batch, Column, Ints, Mask, Part
 
 
-@scorer(prefer="low", unit="share, 0 to 1", paper="arXiv:2112.11446")
+@scorer(prefer="low", unit="share, 0 to 1", paper="arXiv:2112.11446", version=2)
 def repetition(
     batch: Batch,
     *,

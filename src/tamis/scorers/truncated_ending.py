@@ -73,7 +73,7 @@ def _line_before(rows: Lines) -> Any:
     return pl.select(pl.when(pl.Series(there)).then(lines_there).otherwise(pl.lit(""))).to_series()
 
 
-@scorer(prefer="low", unit="1 cut off, 0 whole")
+@scorer(prefer="low", unit="1 cut off, 0 whole", version=2)
 def truncated_ending(batch: Batch, *, of: Part = "response", min_words: int = 10) -> Column:
     """1.0 where the text breaks off in mid-sentence, mid-bracket or mid-code, else 0.0.
 

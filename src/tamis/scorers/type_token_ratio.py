@@ -15,7 +15,7 @@ from tamis.spec import scorer
 from tamis.types import Batch, Column, Part
 
 
-@scorer(prefer="high", unit="ratio, 0 to 1")
+@scorer(prefer="high", unit="ratio, 0 to 1", version=2)
 def type_token_ratio(batch: Batch, *, of: Part = "response") -> Column:
     """Number of different words over number of words.
 

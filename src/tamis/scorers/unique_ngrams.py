@@ -18,7 +18,7 @@ from tamis.spec import scorer
 from tamis.types import Batch, Column, Part
 
 
-@scorer(prefer="high", unit="ratio, 0 to 1", paper="arXiv:1510.03055")
+@scorer(prefer="high", unit="ratio, 0 to 1", paper="arXiv:1510.03055", version=2)
 def unique_ngrams(batch: Batch, *, of: Part = "response", n: int = 2) -> Column:
     """Number of different n-grams of words over number of n-grams.
 

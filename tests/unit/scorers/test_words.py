@@ -20,6 +20,7 @@ TEXTS = {
     "The cat's hat": ["the", "cat", "s", "hat"],
     "well-known": ["well", "known"],
     "snake_case __init__ _x_ a__b": ["snake_case", "init", "x", "a", "b"],
+    "a__b é_é 三": ["a", "b", "é_é", "三"],
     "3.14 and 1,000": ["3", "14", "and", "1", "000"],
     "naïve café, ÉTÉ": ["naïve", "café", "été"],
     "cafe\u0301 x": ["cafe\u0301", "x"],
