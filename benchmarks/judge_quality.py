@@ -16,8 +16,9 @@ Experts also left blank lines between paragraphs: --flat makes any white space o
 Printed for each score: the share of pairs in which the revised answer has the better value (a tie
 or a missing value counts one half; ties are told), its 95 % interval by bootstrap over pairs and by
 Wilson's formula (ties halved), and the difference to "longer is better" (characters) with its
-bootstrap interval over the same pairs. Last, what `judge_cascade` spares a judge that gives these
-labels.
+bootstrap interval over the same pairs. With --cascade, last: what `judge_cascade` spares a judge
+that gives these labels, behind length and behind `learned` taught by every tenth pair; those pairs
+are counted as judged, too.
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ SCORES = {  # reference -> whether high is good
 }
 IFD = "ifd"
 AUDIT = 400
+TAUGHT = 10  # one pair in so many teaches the score that a cascade looks at first
+SAMPLE = "labels=field(name=sample),groups=field(name=pair)"
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|[ntr\"/\\])")
 _PLAIN = str.maketrans("‘’“”–—\u00a0", "''\"\"-- ")
 
@@ -89,7 +92,9 @@ def pairs(data: Path, part: str, flat: bool = False) -> list[dict[str, Any]]:
             if flat:
                 texts = [" ".join(text.split()) for text in texts]
             row = dict(zip(("instruction", "input", "output"), texts, strict=True))
-            rows.append({**row, "pair": f"{part} {place // 2}", "truth": record["score"]})
+            named = {"pair": f"{part} {place // 2}", "truth": record["score"]}
+            known = {} if place // 2 % TAUGHT else {"sample": record["score"]}
+            rows.append({**row, **named, **known})
     if [row["truth"] for row in rows] != ["0", "1"] * (len(rows) // 2):
         raise ValueError(f"the rows of {part} are not pairs of raw and revised")
     return rows
@@ -179,24 +184,30 @@ def truth(batch: Batch) -> Column:
 
 def cascades(data: Dataset, run: Run, share: float) -> Iterator[dict[str, Any]]:
     """What a judge with the labels is asked, by the score that is looked at first."""
-    label = np.array([float(value) for value in _truths(data)])
+    label, sample = (
+        np.array([float(value or "nan") for value in _field(data, name)])
+        for name in ("truth", "sample")
+    )
     budget = Budget(fraction=share)
-    for cheap in (LONGER, f"learned({LABELS},loss=pairs)", f"learned({LABELS})"):
+    judge = f"{Path(__file__).resolve()}:truth"
+    for cheap in (LONGER, f"learned({SAMPLE},loss=pairs)", f"learned({SAMPLE})"):
         alone = run.select(data, f"top_k(by={cheap})", budget)
-        judge = f"{Path(__file__).resolve()}:truth"
         asked = judge_cascade(run, data, budget.of(len(data)), by=judge, cheap=cheap, audit=AUDIT)
+        known = ~np.isnan(run.columns(data).scores(f"{judge}, by cascade"))
+        known |= ~np.isnan(sample) & (cheap != LONGER)
         yield {
             "cheap": cheap,
             "revised among picks, cheap alone": float(label[alone.rows].mean()),
             "with the judge": float(label[asked.rows].mean()),
             "judged": asked.info["judged"],
+            "with those that taught": int(known.sum()),
             "of rows": len(data),
             "stopped by": asked.info["stopped"],
         }
 
 
-def _truths(data: Dataset) -> list[Any]:
-    return field_values(data.table["extra"].to_pylist(), "truth")
+def _field(data: Dataset, name: str) -> list[Any]:
+    return field_values(data.table["extra"].to_pylist(), name)
 
 
 def show(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:

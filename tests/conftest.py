@@ -46,7 +46,7 @@ def tamis(tmp_path, store):
     """Runs `tamis ARGS` in an empty folder."""
 
     def run(*args, code=0, stdin=None, path=ROOT / "src"):
-        verb_takes_store = args[0] in ("select", "score", "inspect", "demo")
+        verb_takes_store = args[0] in ("select", "score", "inspect", "demo", "agree", "evolve")
         extra = ["--store", store] if verb_takes_store and "--help" not in args else []
         done = subprocess.run(
             [sys.executable, "-m", "tamis", *map(str, args), *extra],

@@ -13,10 +13,13 @@ all ratings together, as the ordinal distance of two ratings is that of their mi
 Intervals: rows are taken as drawn at random, each by itself. Shares: Wilson. Bias: t. The others:
 each row's influence on the number (the derivative by its weight, the change of ranks included)
 gives the standard error, and Fisher's z the interval; no resampling, the same for any seed and in
-n log n. Measured coverage: benchmarks/judge_simulations.py. With fewer than 30 rows they are rough.
+n log n; degrees of freedom by how far out single rows are (`intervals.py`), as with judges who
+rate nearly all rows 4 or 5 a few rows decide. Measured coverage: benchmarks/judge_simulations.py.
+With fewer than 30 rows they are rough, and up to about 100 rows kappa and interval alpha of such
+judges are: 88 to 96 in 100 hold the truth at 40 rows, 93 to 96 at 150.
 A number is NaN where it is not defined (nobody rated both, or a judge gave one rating throughout),
 and its ends are NaN where the rows show no spread: judges that agree on every row leave an interval
-of exact agreement and none of kappa.
+of exact agreement and none of kappa or bias.
 Agreement is not truth: judges that share a fault agree on it.
 Oracle: scipy (Spearman, Kendall), scikit-learn (kappa), Krippendorff's example of 4 observers and
 12 units (ordinal 0.815, interval 0.849); the jackknife for standard errors.
@@ -25,9 +28,10 @@ Oracle: scipy (Spearman, Kendall), scikit-learn (kappa), Krippendorff's example 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import combinations
 from math import nan
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +63,18 @@ class Agreement:
     pairs: tuple[Pair, ...]
     alpha_interval: Interval
     alpha_ordinal: Interval
+
+    def told(self) -> dict[str, Any]:
+        """All of it as JSON takes it, null for NaN."""
+        pairs = [
+            _told({f.name: getattr(pair, f.name) for f in fields(pair)}) for pair in self.pairs
+        ]
+        alphas = {"alpha_interval": self.alpha_interval, "alpha_ordinal": self.alpha_ordinal}
+        return {"rows": self.rows, "pairs": pairs, **_told(alphas)}
+
+
+def _told(named: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: v.told() if isinstance(v, Interval) else v for name, v in named.items()}
 
 
 def agreement(columns: Mapping[str, Floats]) -> Agreement:
@@ -135,7 +151,7 @@ def kappa(x: Floats, y: Floats) -> Found:
     """Cohen's kappa with quadratic weights, which is Lin's concordance."""
     u, v, bias = x - x.mean(), y - y.mean(), x.mean() - y.mean()
     both, apart = (u * v).mean(), (u * u).mean() + (v * v).mean() + bias**2
-    if not apart > 0:
+    if not apart > 0 or (x[0] == y[0] and not (np.ptp(x) or np.ptp(y))):
         return UNDEFINED
     value = 2 * both / apart
     moved = u * u + v * v + bias**2 - apart + 2 * bias * (u - v)

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any, Literal
 
-from tamis.errors import UserError, nearest
+from tamis.errors import Pending, UserError, nearest
 from tamis.judging.rows import only, read_answer, written
 from tamis.judging.rubric_files import Rubric
 from tamis.judging.rubrics import question, rubric, stated
@@ -129,7 +129,8 @@ class Evolution:
     """Records in messages form, made as they are drawn, and what became of rows and rounds.
 
     `counts` is complete when the records are drawn: rows; rewritten; and by reason `not started`,
-    `ended` (chains) and `no answer` (versions whose answer failed; they are left out).
+    `ended` (chains) and `no answer` (versions whose answer failed; they are left out). Rows that
+    had a field of the name evolved_from, round or operation count as `own field replaced`.
     """
 
     records: Iterator[dict[str, Any]]
@@ -167,18 +168,28 @@ def evolve(
 def _records(
     data: Dataset, judge: Judge, how: Way, rounds: int, counts: Counter[str]
 ) -> Iterator[dict[str, Any]]:
+    pending: Pending | None = None
     for batch in data.batches(ROWS):
         chains = started(batch, how.of)
-        grow(chains, judge, [how], rounds)
-        if how.of == "instruction":
-            answer(chains, judge, counts)
+        try:
+            grow(chains, judge, [how], rounds)
+            if how.of == "instruction":
+                answer(chains, judge, counts)
+        except Pending as error:  # what else has to be asked can be prepared
+            pending = error
+        if pending is not None:
+            continue
         count(chains, counts)
         for row, chain in zip(batch.table.to_pylist(), chains, strict=True):
-            yield {**_original(row), **_marks(chain.id, 0, "")}
+            own, marks = _original(row), _marks(chain.id, 0, "")
+            counts.update(f"own field replaced: {name}" for name in marks if name in own)
+            yield {**own, **marks}
             for round, version in enumerate(chain.versions[1:], 1):
                 if how.of == "answer" or version.answer is not None:
                     turns = [dict(turn) for turn in chain.turns(version)]
                     yield {"messages": turns, **_marks(chain.id, round, version.operation)}
+    if pending is not None:
+        raise pending
 
 
 def started(batch: Batch, of: Kind) -> list[Chain]:

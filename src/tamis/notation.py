@@ -31,6 +31,12 @@ def _written(value: Any) -> str:
 
 def parse(text: str) -> Reference:
     """`name`, `name(key=value, ...)` or `./file.py:function(key=value)`; lists are `[a,b]`."""
+    if without_secrets(text) != text:  # it is the name of a column, and stands in files
+        raise UserError(
+            "a method with an address in it is written down with its scores, so no user, password "
+            "or key may stand there: give the address without what is before @ and after ? "
+            "(api-version may stay), and the key in an environment variable, NAME@URL#VARIABLE"
+        )
     found = re.fullmatch(r"\s*([^()=,]+?\.py:\w+|[\w\-./]+)\s*(?:\((.*)\))?\s*", text, re.S)
     if not found:
         raise UserError(f"{text!r} is not a method: write name or name(parameter=value)")
@@ -46,6 +52,20 @@ def parse(text: str) -> Reference:
         listed = value.startswith("[") and value.endswith("]")
         params[name.strip()] = split_list(value[1:-1]) if listed else value
     return Reference(method, params)
+
+
+def without_secrets(text: str) -> str:
+    """A text without what can open a server: in addresses, users and passwords, and queries.
+
+    Of what follows `?` only an api-version stays.
+    """
+    text = re.sub(r"(?<=://)[^/?#\s,]*@", "", text)
+
+    def kept(query: re.Match[str]) -> str:
+        parts = [part for part in query[2].split("&") if part.startswith("api-version=")]
+        return query[1] + ("?" + "&".join(parts) if parts else "")
+
+    return re.sub(r"(://[^?#\s,)\]]*)\?([^#\s,)\]]*)", kept, text)
 
 
 def split_list(text: str) -> list[str]:

@@ -7,9 +7,11 @@ sample, PPI++'s power tuning (arXiv:2311.01453), which is never wider than the c
 but by chance. Useless predictions get a w near 0; wrong ones widen the interval, they do not bias.
 A share is the mean of 1 for rows at or above a threshold, predicted by the predictions that are.
 Interval, n of N rows judged, r = judged - w x prediction: variance (1 - n/N) var(r) / n, quantiles
-of t. This is of the mean over the N rows of the pool: where all are judged, it has no width. For
-of="population", rows like these, var(judged) / N is added. PPI++ takes the pool and the sample as
-two sets and w smaller by n/N; here the sample is part of the pool, and the two come to the same.
+of t (of fewer degrees of freedom where few rows are far out: `degrees` in intervals.py). This is of
+the mean over the N rows of the pool: where all are judged, it has no width. For of="population",
+rows like these, var(judged) / N is added. PPI++ takes the pool and the sample as two sets and w
+smaller by n/N; here the sample is part of the pool, and the two come to the same. Where r is equal
+in all judged rows and others are not judged, the ends are NaN: such a sample shows no spread.
 Of a share, Wilson's interval for as many rows as would have that variance; in the variance and in w
 two more rows count, one wrongly predicted each way, so that predictions which were never wrong in
 the sample leave a width.
@@ -22,13 +24,13 @@ Oracle: w = 0 and w = 1 by hand; coverage over 1,000 simulations in benchmarks/j
 
 from __future__ import annotations
 
-from math import sqrt
+from math import nan, sqrt
 from typing import Literal
 
 import numpy as np
 
 from tamis.errors import UserError
-from tamis.intervals import Interval, student, wilson
+from tamis.intervals import ROUNDING, Interval, degrees, student, wilson
 from tamis.types import Floats, Ints
 
 Of = Literal["pool", "population"]
@@ -51,9 +53,9 @@ def mean_interval(
     guessed = predicted[sample]
     w = tuned(guessed, judged) if weight is None else weight
     value = w * float(predicted.mean()) + float((judged - w * guessed).mean())
-    freedom = len(judged) - (2 if weight is None else 1)
-    variance = _variance(judged - w * guessed, judged, freedom, len(predicted), of)
-    half = student(freedom) * sqrt(variance) if variance > 0 else variance
+    rest, fitted = judged - w * guessed, 2 if weight is None else 1
+    variance = _variance(rest, judged, len(judged) - fitted, len(predicted), of)
+    half = student(degrees(rest, fitted)) * sqrt(variance) if variance > 0 else variance
     return Interval(value, value - half, value + half)
 
 
@@ -106,9 +108,11 @@ def tuned(guessed: Floats, judged: Floats) -> float:
 
 
 def _variance(rest: Floats, judged: Floats, freedom: int, rows: int, of: Of) -> float:
-    """Of the estimate; NaN where there are too few rows to tell."""
-    if freedom < 1:
-        return float("nan")
+    """Of the estimate; 0 where all are judged, NaN where too few are or they show no spread."""
+    if of == "pool" and len(judged) == rows:
+        return 0.0
+    if freedom < 1 or np.ptp(rest) <= ROUNDING * np.abs(judged).max():
+        return nan
     found = float(((rest - rest.mean()) ** 2).sum()) / freedom * (1 - len(rest) / rows) / len(rest)
     return found + (float(np.var(judged, ddof=1)) / rows if of == "population" else 0.0)
 

@@ -3,7 +3,8 @@ import re
 import pytest
 from _answering import Answering, quoted
 
-from tamis.errors import UserError
+from tamis import evolution
+from tamis.errors import Pending, UserError
 from tamis.evolution import evolve, operations_of, way
 from tamis.models.fake import FakeJudge
 from tamis.protocols import Answer
@@ -273,3 +274,24 @@ def test_a_rubric_of_your_own_is_what_is_asked(tmp_path):
 def test_no_rounds_are_refused():
     with pytest.raises(UserError, match="rounds"):
         evolve(dataset(ROWS), FakeJudge(), rounds=0)
+
+
+def test_where_somebody_has_to_do_something_first_all_rows_are_asked_about(monkeypatch):
+    class Waiting(Answering):
+        def ask(self, questions):
+            super().ask(questions)
+            raise Pending("send the files")
+
+    monkeypatch.setattr(evolution, "ROWS", 2)
+    judge, records = Waiting(harder), []
+    with pytest.raises(Pending, match="send the files"):
+        records.extend(evolve(dataset(ROWS), judge, rounds=1).records)
+    assert records == []
+    assert [len(asked) for asked in judge.waves] == [2, 2, 1]
+
+
+def test_a_field_of_the_row_that_gives_way_is_counted():
+    rows = [{"instruction": "Task", "output": "A", "round": "final", "lang": "en"}]
+    records, counts = drawn(dataset(rows), Answering(harder))
+    assert (records[0]["round"], records[0]["lang"]) == (0, "en")
+    assert counts["own field replaced: round"] == 1 and "own field replaced: lang" not in counts

@@ -109,6 +109,34 @@ def test_a_share_stays_between_none_and_all():
         assert 0 <= held.low <= held.value <= held.high <= 1
 
 
+@pytest.mark.parametrize("score", [5.0, 0.1])
+@pytest.mark.parametrize("weight", [0, None])
+@pytest.mark.parametrize("of", ["pool", "population"])
+def test_a_sample_without_spread_has_a_value_and_no_ends(score, weight, of):
+    """Thirty rows that all got a 5 do not show that 2,000 would."""
+    predicted, _, sample = pool(10, judged=30)
+    held = mean_interval(predicted, sample, np.full(30, score), weight=weight, of=of)
+    assert held.value == pytest.approx(score)
+    assert np.isnan(held.low) and np.isnan(held.high)
+
+
+def test_predictions_never_wrong_in_the_sample_leave_a_mean_without_ends():
+    _, score, sample = pool(11, judged=30)
+    assert np.isnan(mean_interval(score / 10, sample, score[sample]).low)
+
+
+def test_the_mean_of_a_rare_thing_is_held_that_often():
+    """1,000 simulations; with n - 1 degrees of freedom 91 in 100."""
+    inside = 0
+    for run in range(1000):
+        rng = np.random.default_rng([run, 12])
+        rare = (rng.random(3000) < 0.05).astype(float)
+        sample = rng.choice(3000, 100, False)
+        held = mean_interval(rare, sample, rare[sample], weight=0)
+        inside += held.low <= rare.mean() <= held.high
+    assert 930 <= inside <= 975
+
+
 def test_too_few_rows_have_a_value_and_no_ends():
     held = mean_interval(np.arange(5.0), np.array([1]), np.array([3.0]), weight=0)
     assert held.value == 3 and np.isnan(held.low)

@@ -148,7 +148,8 @@ def select(given: Given) -> None:
         if given["dry_run"]:
             asked = judges.rehearsed(run, data, spec, reference, limit)
             return _plan(run, data, _columns(spec, reference), given, asked)
-        judges.announce(run, data, _columns(spec, reference))
+        # a recipe may ask about some rows only
+        judges.announce(run, data, _columns(spec, reference), at_most=spec.kind == "recipe")
         picked = api.select(data, **arguments, run=run)
         judges.took(run.judges)
     _warn_if_changed(given, picked)

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from tamis.types import Dataset
 
 
-def announce(run: Run, data: Dataset, columns: Sequence[str]) -> None:
+def announce(run: Run, data: Dataset, columns: Sequence[str], *, at_most: bool = False) -> None:
     """Says what judges are about to be asked, before the first call."""
+    bound = "at most" if at_most else "about"
     for one in run.estimate(data, columns):
         if one.calls:
             show.say(
-                f"{one.column}: about {one.calls:,} calls, {one.prompt_tokens:,} tokens of "
+                f"{one.column}: {bound} {one.calls:,} calls, {one.prompt_tokens:,} tokens of "
                 f"questions and {one.answer_tokens:,} of answers{_paid(one)}, {_takes(one)}"
                 + (f"; {one.answered:,} answers are known" if one.answered else "")
             )
@@ -37,9 +38,15 @@ def rehearsed(
     run: Run, data: Dataset, spec: Spec, reference: Reference, limit: Budget
 ) -> list[Estimate]:
     """What a selection that asks as a whole will ask: a recipe, or a selector with a judge."""
-    if not (spec.asks or (spec.kind == "recipe" and run.judge)):
-        return []
     from tamis.run.estimate import rehearsed
+    from tamis.run.plan import columns_of, resolve
+
+    asks = spec.asks
+    if spec.kind == "recipe":  # it asks the run's judge, or one that its columns name
+        steps = run.plan(data, columns_of(spec, resolve(spec, reference)))
+        asks = bool(run.judge) or any(step.spec.asks for step in steps)
+    if not asks:
+        return []
 
     return rehearsed(run, data, reference, limit)
 
@@ -85,7 +92,7 @@ def took(reports: Mapping[str, Mapping[str, Any]]) -> None:
     """What judges were asked in the run that ended, and a word where one changed under us."""
     for one in reports.values():
         tokens = one["prompt_tokens"] + one["completion_tokens"]
-        paid = "" if one["cost"] is None else f", {money(one['cost'])}"
+        paid = f", {money(one['cost'])}" if one["cost"] else ""
         kept = f", {one['from_ledger']:,} answers from the ledger" if one["from_ledger"] else ""
         again = f", {one['retries']:,} retries" if one["retries"] else ""
         show.say(f"{one['judge']}: {one['calls']:,} calls, {tokens:,} tokens{paid}{kept}{again}")
@@ -103,7 +110,7 @@ def agree(given: dict[str, Any]) -> None:
         announce(run.begin(api.read(given["target"]) if given["target"] else None), data, methods)
         found = api.agree(data, method=methods, target=given["target"], run=run)
     if given["json"]:
-        return show.as_json(asdict(found))
+        return show.as_json(found.told())
     about = ("exact", "within_one", "bias", "spearman", "kendall", "kappa")
     for pair in found.pairs:
         rows = [(name.replace("_", " "), *_ends(getattr(pair, name))) for name in about]

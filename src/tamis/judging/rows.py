@@ -229,6 +229,9 @@ def _fits(about: Rubric, marks: Sequence[str]) -> None:
         raise UserError(unfilled(strange, dict.fromkeys([*marks, *scale(about)], "")))
     if not about.marks:
         raise UserError("it shows nothing of the row: put {question} or {answer} in ask")
+    for right in examples(about):
+        if verdict(right, about).problem:
+            raise UserError(f"{right!r} could not be read: take another word or other labels")
     for number, example in enumerate(about.examples, 1):
         problem = verdict(example, about).problem
         if problem:

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tamis.errors import UserError, nearest
+from tamis.judging.plain import bare, unwrapped
 
 Verdict = Literal[
     "number",
@@ -64,6 +65,11 @@ def same(label: str) -> str:
     return _BETWEEN.sub(" ", label.strip()).casefold()
 
 
+def undressed(label: str) -> str:
+    """What is left of a label when it is read: without stress, brackets, a full stop, pictures."""
+    return same(unwrapped(bare(label)))
+
+
 def checked(text: str, name: str) -> Rubric:
     """The rubric in a TOML text; UserError names every fault."""
     try:
@@ -102,6 +108,8 @@ def _faults(found: Rubric, given: Mapping[str, Any]) -> Iterator[str]:
     if not found.ask.strip():
         yield "ask is empty: it holds the question, with {question} and {answer} in it"
     yield from _slips(found.ask)
+    for mark in dict.fromkeys(QUOTED.findall(found.system)):
+        yield f"system has {{{mark}}}: what a row says is quoted in ask alone"
     if not found.word.strip() or re.search(r"[:=\n]", found.word):
         yield f"word is what stands before the colon of the verdict, such as Score: {found.word!r}"
     if found.verdict in ON_A_SCALE and not found.least < found.most:
@@ -148,5 +156,11 @@ def _labels(found: Rubric) -> Iterator[str]:
         yield "a label is one of several: labels = ['good', 'bad']"
     if any(not label.strip() or "\n" in label for label in found.labels):
         yield f"a label is a word or a few on one line, got {list(found.labels)}"
-    if len({same(label) for label in found.labels}) < len(found.labels):
-        yield f"two labels differ in case or hyphens alone, or not at all: {list(found.labels)}"
+    read = [undressed(label) for label in found.labels]
+    if not all(read):
+        yield f"a label has words, signs or digits; pictures are not read: {list(found.labels)}"
+    if len(set(read)) < len(read):
+        yield (
+            "two labels differ in case, hyphens, brackets or pictures alone, or not at all: "
+            f"{list(found.labels)}"
+        )

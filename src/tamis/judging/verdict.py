@@ -14,10 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from tamis.judging.plain import bare, lines_of, stated_json, unthought, unwrapped
-from tamis.judging.rubric_files import Rubric, same
+from tamis.judging.rubric_files import Rubric, same, undressed
 from tamis.judging.rubrics import frame
 
 NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
@@ -64,13 +65,18 @@ def verdict(text: str, about: Rubric, count: int | None = None) -> Read:
     if lists:
         return UNPARSED
     read = _on_line(text, about, count)
-    return _with_rules(read, _ticks_on_lines(text), about, count)
+    ticks = _ticks_on_lines(text) if kind == "rules" else {}
+    return _with_rules(read, ticks, about, count)
 
 
-def words(about: Rubric) -> set[str]:
-    """What can stand before a verdict: the rubric's word, its translations, and `verdict`."""
-    named = [about.word, "verdict", *frame()["words"].get(about.word, ())]
-    return {same(name) for name in named}
+@cache
+def words(word: str) -> frozenset[str]:
+    """What can stand before a verdict: the rubric's word, its translations, and `verdict`.
+
+    All without the words that are passed over in front of it.
+    """
+    named = [word, "verdict", *frame()["words"].get(word, ())]
+    return frozenset(same(_BEFORE.sub("", name.strip())) for name in named)
 
 
 def _field(stated: Mapping[str, Any], about: Rubric) -> Any:
@@ -114,7 +120,7 @@ def _split(line: str) -> tuple[str, str, str]:
 
 def _is_word(text: str, about: Rubric) -> bool:
     text = _BULLET.sub("", text.strip()).strip("*_` \t").rstrip(":")
-    return same(_BEFORE.sub("", text)) in words(about)
+    return same(_BEFORE.sub("", text)) in words(about.word)
 
 
 def _valued(value: Any, about: Rubric, count: int | None) -> Read:
@@ -130,8 +136,8 @@ def _valued(value: Any, about: Rubric, count: int | None) -> Read:
     if kind in ("yes_no", "rules"):
         return _yes_no(value)
     if kind == "label":
-        by_name = {same(label): label for label in about.labels}
-        found = by_name.get(same(unwrapped(bare(value)))) if isinstance(value, str) else None
+        by_name = {undressed(label): label for label in about.labels}
+        found = by_name.get(undressed(value)) if isinstance(value, str) else None
         return UNPARSED if found is None else Read(found)
     return _number(value, about)
 

@@ -45,7 +45,7 @@ def named_language_model(name: str, dtype: str = "auto", device: str = "auto") -
 
 def named_judge(name: str, asking: Asking, dtype: str = "auto", device: str = "auto") -> Judge:
     """A chat model: NAME@URL on a server, or any language model that is read in this process."""
-    if "@http" in name:
+    if "://" in name:
         from tamis.models.http import HttpJudge
 
         return HttpJudge.named(name, asking)

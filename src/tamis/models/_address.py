@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from tamis.errors import MissingExtra, UserError
 
 KEY = "OPENAI_API_KEY"
 NO_KEY = "EMPTY"  # what servers that ask for no key are sent
+LOGGERS = ("httpx", "httpx2", "openai._base_client")
+"""Of the SDK and its HTTP library, which tell the address of every call."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,11 @@ class Address:
             raise UserError(
                 f"{_bare(self.url)!r} is no address of a server, as http://localhost:8000/v1"
             )
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", self.variable):
+        # many a key could be a name but for its case
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]{0,63}", self.variable):
             raise UserError(
                 f"what follows # in the address of {self.shown} is no name of an environment "
-                f"variable: NAME@URL#VARIABLE, where VARIABLE holds the key"
+                f"variable in capitals: NAME@URL#VARIABLE, where VARIABLE holds the key"
             )
 
     @cached_property
@@ -65,6 +69,11 @@ class Address:
             raise UserError(
                 f"the key of {self.shown} should stand in the environment variable "
                 f"{self.variable}, which is not set"
+            )
+        if not re.fullmatch(r"[\x21-\x7e]*", found):
+            raise UserError(
+                f"the key in the environment variable {self.variable} holds a space, a line end or "
+                "a letter outside ASCII: it should be the key alone"
             )
         return found or NO_KEY
 
@@ -103,15 +112,40 @@ class Address:
         text = found.get("message") or found.get("detail") or (inner if inner else None)
         return self.redacted(" ".join(str(text or otherwise).split()))[:300]
 
-    def client(self, kind: str, **settings: Any) -> Any:
-        """The SDK's client, OpenAI or AsyncOpenAI."""
-        return getattr(sdk(), kind)(
-            base_url=self.shown,
-            api_key=self.key,
-            default_query=self.query or None,
-            default_headers=self.headers or None,
-            **settings,
-        )
+    def client(self, kind: str, hooks: Mapping[str, Any] | None = None, **settings: Any) -> Any:
+        """The SDK's client, OpenAI or AsyncOpenAI; `hooks` are those of its HTTP library."""
+        library, key = sdk(), self.key
+        for name in LOGGERS:
+            logging.getLogger(name).addFilter(_Logged(self))
+        try:
+            if hooks:
+                settings["http_client"] = library.DefaultAsyncHttpxClient(event_hooks=hooks)
+            return getattr(library, kind)(
+                base_url=self.shown,
+                api_key=key,
+                default_query=self.query or None,
+                default_headers=self.headers or None,
+                **settings,
+            )
+        except Exception as error:  # the HTTP library's, of what the environment says
+            raise UserError(
+                f"{self.shown} cannot be called ({_bare(str(error))}): HTTPS_PROXY, ALL_PROXY and "
+                "the like, and SSL_CERT_FILE, must name what is there, or be unset"
+            ) from None
+
+
+@dataclass(frozen=True)
+class _Logged:
+    """Keeps the secrets of an address out of what the HTTP library logs of a request."""
+
+    address: Address
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        shown = self.address.redacted(said)
+        if shown != said:
+            record.msg, record.args = shown, None
+        return True
 
 
 def sdk() -> Any:
@@ -125,4 +159,4 @@ def sdk() -> Any:
 
 def _bare(url: str) -> str:
     """What can be shown of a text that is no address."""
-    return re.sub(r"//[^/@]*@", "//", url).split("?")[0].split("#")[0]
+    return re.sub(r"//.*@", "//", url, flags=re.DOTALL).split("?")[0].split("#")[0]

@@ -121,8 +121,9 @@ class Asker:
                 if found is not None:
                     return found
             except Passing as trouble:
-                if asked.tries == self.asking.retries:
+                if asked.tries >= self.asking.retries:
                     return self._given_up(trouble)
+                stop.check()
                 await self._back_off(trouble, asked.tries)
                 asked.tries += 1
             else:

@@ -11,6 +11,8 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -25,12 +27,22 @@ NO_MONEY = re.compile(r"insufficient_quota|insufficient.(funds|balance|credit)|b
 PASSING_STATUS = {408: "timed_out", 409: "server_error", 425: "server_error", 429: "rate_limited"}
 REFUSALS = (400, 413, 422, 501)
 OVERLOADED = (429, 503, 529)
-NOT_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout")
-"""What the SDK's HTTP library calls the trouble of a call that never reached the server."""
+SENT = "send_request_headers.started"
+"""How the name of the step ends at which the HTTP library begins to send a call."""
 
 KEPT = "Answers that came are kept; the same command goes on after them"
 
 Heard = Callable[[Mapping[str, str], int], None]
+
+
+@dataclass(slots=True)
+class _Way:
+    """How far a call came: what was never sent costs nothing."""
+
+    sent: bool = False
+
+
+_way: ContextVar[_Way] = ContextVar("_way")
 
 
 class Passing(Exception):
@@ -78,7 +90,9 @@ class Calls:
     async def __aenter__(self) -> None:
         """Opens the SDK's client, which does not call again by itself, if nobody has it open."""
         if self._client is None:
-            self._client = self.address.client("AsyncOpenAI", max_retries=0, timeout=self.timeout)
+            self._client = self.address.client(
+                "AsyncOpenAI", {"request": [_followed]}, max_retries=0, timeout=self.timeout
+            )
         self._users += 1
 
     async def __aexit__(self, *_: object) -> None:
@@ -94,14 +108,15 @@ class Calls:
 
     async def send(self, body: Mapping[str, Any], tokens: int) -> Reply:
         """The reply to a request."""
-        library = sdk()
+        library, way = sdk(), _Way()
+        _way.set(way)
         try:
             async with asyncio.timeout(self.timeout):
                 content, headers = await self._content(body)
-        except (TimeoutError, library.APITimeoutError) as error:
-            charged = type(error.__cause__).__name__ not in NOT_SENT
-            said = f"no answer in {self.timeout:g} seconds"
-            raise Passing("timed_out", said, charged=charged) from None
+        except (TimeoutError, library.APITimeoutError):
+            said = f"no {'answer' if way.sent else 'connection'} in {self.timeout:g} seconds"
+            problem = "timed_out" if way.sent else "unreachable"
+            raise Passing(problem, said, charged=way.sent) from None
         except library.APIStatusError as error:
             self.heard(error.response.headers, tokens)
             raise self.verdict(
@@ -110,8 +125,7 @@ class Calls:
         except (library.APIConnectionError, OSError) as error:
             cause = error.__cause__ or error
             said = self.address.redacted(f"{cause or type(cause).__name__}")
-            charged = type(cause).__name__ not in NOT_SENT
-            raise Passing("unreachable", said, charged=charged) from None
+            raise Passing("unreachable", said, charged=way.sent) from None
         self.heard(headers, tokens)
         try:
             return read_reply(content)
@@ -159,6 +173,17 @@ class Calls:
         if status == 404:
             return "Is the model's name as the server calls it, and does the address end as /v1?"
         return "Is this the address of a chat server, as http://localhost:8000/v1?"
+
+
+async def _followed(request: Any) -> None:
+    """Has the HTTP library tell when it begins to send a request."""
+    way = _way.get()
+
+    async def told(step: str, about: Mapping[str, Any]) -> None:
+        if step.endswith(SENT) and getattr(about.get("request"), "method", b"") != b"CONNECT":
+            way.sent = True  # a proxy's tunnel is not yet the call
+
+    request.extensions["trace"] = told
 
 
 def codes(body: object) -> str:

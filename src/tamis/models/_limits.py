@@ -6,6 +6,7 @@ A bucket knows no clock: it is told the time, in seconds of one that never goes 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections import deque
@@ -200,7 +201,7 @@ def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
 def allowance(headers: Mapping[str, str], what: str) -> tuple[float, float, float] | None:
     """(a minute's, what is left, seconds until it is full) of `requests` or `tokens`, if said."""
     limit = _number(headers.get(f"x-ratelimit-limit-{what}"))
-    if not limit:
+    if limit is None or not 1 <= limit < math.inf:  # a limit that lets nobody in is none
         return None
     left = _number(headers.get(f"x-ratelimit-remaining-{what}"))
     reset = duration(headers.get(f"x-ratelimit-reset-{what}", ""))

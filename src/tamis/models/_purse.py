@@ -21,6 +21,7 @@ class Purse:
     def __init__(self, max_calls: int | None = None, max_cost: float | None = None) -> None:
         self.max_calls, self.max_cost = max_calls, max_cost
         self.calls, self.cost = 0, 0.0
+        self._promised: dict[str, float] = {}  # requests in batch files: the most of each
         self._waiting: list[asyncio.Future[None]] = []
         self._out, self._held = 0, 0.0  # calls on their way, and what is set aside for them
 
@@ -51,6 +52,29 @@ class Purse:
         self.cost += cost
         return cost
 
+    def promise(self, most: dict[str, float]) -> str | None:
+        """Sets aside the most that requests in files can cost; else why they cannot be paid."""
+        calls = self.calls + self._out + len(self._promised) + len(most)
+        if self.max_calls is not None and calls > self.max_calls:
+            return f"max_calls is {self.max_calls:,}, and {calls:,} calls would be made"
+        cost = self._at_most + sum(most.values())
+        if self.max_cost is not None and cost > self.max_cost * (1 + 1e-9):
+            return (
+                f"max_cost is {self.max_cost:g} {CURRENCY}, and all may cost up to {cost:.4f}: "
+                "allow more, or ask about fewer rows"
+            )
+        self._promised.update(most)
+        return None
+
+    def kept(self, request: str) -> None:
+        """A request in a file was answered, or will not be."""
+        self._promised.pop(request, None)
+
+    @property
+    def _at_most(self) -> float:
+        """What was spent, and the most of all that is on its way."""
+        return self.cost + self._held + sum(self._promised.values())
+
     @property
     def spent(self) -> str:
         """What was spent, for people."""
@@ -59,11 +83,12 @@ class Purse:
 
     def _beyond(self, most: float) -> str | None:
         """Which limit one more call could cross."""
-        if self.max_calls is not None and self.calls + self._out >= self.max_calls:
+        calls = self.calls + self._out + len(self._promised)
+        if self.max_calls is not None and calls >= self.max_calls:
             return f"max_calls={self.max_calls} is reached:"
         if self.max_cost is None:
             return None
-        after = self.cost + self._held + most
+        after = self._at_most + most
         # sums of many small amounts: what is equal but for rounding fits
         if after <= self.max_cost * (1 + 1e-9):
             return None

@@ -18,6 +18,10 @@ ENDS = {"length": "length", "max_tokens": "length", "content_filter": "content_f
 """Finish reasons that say more than that the answer is complete."""
 
 
+MOST_TOKENS = 10**9
+"""A server that counts more does not count."""
+
+
 class BadReply(Exception):
     """What came back is no answer: no JSON, no choices, another shape."""
 
@@ -105,8 +109,8 @@ def reply_of(body: Mapping[str, Any]) -> Reply:
     return Reply(
         text or "",
         finish,
-        _count(counts.get("prompt_tokens")),
-        _count(counts.get("completion_tokens")),
+        _count(counts.get("prompt_tokens")) or None,  # a question has tokens
+        _count(counts.get("completion_tokens")) or (None if text else 0),
         _count(reasoning),
         str(body.get("model") or ""),
         str(body.get("system_fingerprint") or ""),
@@ -125,4 +129,6 @@ def _text(content: object) -> str | None:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MOST_TOKENS else None

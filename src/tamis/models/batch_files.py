@@ -26,7 +26,6 @@ from tamis.models._asker import Asker, Size
 from tamis.models._calls import codes
 from tamis.models._forms import next_form, problem_of
 from tamis.models._replies import BadReply, Reply, reply_of
-from tamis.models.prices import CURRENCY
 from tamis.protocols import Answer, Question
 
 MOST_REQUESTS = 50_000
@@ -37,6 +36,8 @@ ENDPOINT = "/v1/chat/completions"
 KEY = re.compile("[0-9a-f]{32}")
 NAME = re.compile(r"requests-(\d+)\.jsonl")
 AT_A_TIME = 500
+REFUSED_OFTEN = 2
+"""Refusals without a known reason after which a question has no answer; others go on without it."""
 SHOWN = 3
 
 
@@ -55,15 +56,18 @@ class BatchFiles:
         self._problems: dict[str, str] = {}  # of questions that the model will not answer
         self._seen: set[tuple[str, int, int]] = set()
         self.unreadable = 0
+        self._others: set[str] = set()  # requests of other judges in the same folder
         self._files: list[Path] = []  # written in this run
-        self._missing = self._written = 0  # questions without an answer, and those in these files
-        self._most = 0.0  # what those may cost
+        self._written: set[str] = set()  # requests in these
+        self._missing: set[str] = set()  # those without an answer, in these or in earlier files
 
     def take_in(self) -> None:
         """Reads every file that was not read before; answers go to the ledger."""
         if not self.folder.is_dir():
             return
-        for path in sorted(self.folder.glob("*.jsonl")):
+        # requests first: they tell whose an output is
+        paths = sorted(self.folder.glob("*.jsonl"), key=lambda p: (not NAME.fullmatch(p.name), p))
+        for path in paths:
             facts = path.stat()
             seen = (path.name, facts.st_size, facts.st_mtime_ns)
             if seen not in self._seen:
@@ -78,7 +82,9 @@ class BatchFiles:
                 self.unreadable += 1
             elif "body" in line:
                 self._sent[key] += 1
-            else:
+                if self.asker.key(line["body"]) != key:
+                    self._others.add(key)
+            elif key not in self._others:
                 outputs.append((key, line))
             if len(outputs) == AT_A_TIME:
                 self._take(outputs)
@@ -102,7 +108,9 @@ class BatchFiles:
                 continue
             found[key] = replace(reply, cost=reply.cost_by(self.asker.price))
         self.asker.ledger.put_all(list(found.items()))
-        for reply in found.values():
+        for key, reply in found.items():
+            self._missing.discard(key)
+            self.asker.purse.kept(key)
             self.asker.tally.paid(reply)  # its question looks it up
             self.asker.tally.cost += self.asker.purse.pay(reply.cost or 0.0)
 
@@ -113,6 +121,7 @@ class BatchFiles:
 
     def _fails(self, key: str, line: Mapping[str, Any], why: str, status: object) -> None:
         """Notes a failure; what the server did not know is left out of the next request."""
+        self.asker.purse.kept(key)
         self._failed.setdefault(key, {})[str(line.get("id"))] = why
         if status not in (400, 413, 422):
             return
@@ -120,10 +129,14 @@ class BatchFiles:
         problem = problem_of(reason)
         if problem is not None:
             self._problems[key] = problem
+            self._missing.discard(key)
             return
         new = next_form(self.asker.form, self.asker.form.fields, reason)
         if new is not None:
             self.asker.learn(new)
+        elif len(self._failed[key]) >= REFUSED_OFTEN:
+            self._problems[key] = "server_error"
+            self._missing.discard(key)
 
     def answers(self, keys: Mapping[Question, str]) -> dict[Question, Answer]:
         """What outputs say of questions that the model will not answer."""
@@ -138,23 +151,22 @@ class BatchFiles:
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / ".lock"):
                 self.take_in()  # what another process wrote meanwhile
-                self._write(questions)
+                self._write({self.asker.key(self.asker.body(q)): q for q in questions})
         except OSError as error:
             reason = error.strerror or error
             raise UserError(f"{self.folder} cannot be written: {reason}") from None
-        self._missing += len(questions)
         raise Pending(self._told())
 
-    def _write(self, questions: Sequence[Question]) -> None:
-        new = []
-        for question in questions:
-            key = self.asker.key(self.asker.body(question))
-            if self._sent[key] <= len(self._failed.get(key, ())):
-                new.append(question)
-        self._affordable(new)
+    def _write(self, questions: Mapping[str, Question]) -> None:
+        self._missing.update(questions)
+        new = {k: q for k, q in questions.items() if self._sent[k] <= len(self._failed.get(k, ()))}
+        self._promise(new)
         lines: list[bytes] = []
         size = 0
-        for line in map(self._request, new):
+        for key, question in new.items():
+            request = {"custom_id": key, "method": "POST", "url": ENDPOINT}
+            body = self.asker.body(question)
+            line = orjson.dumps({**request, "body": body}, option=orjson.OPT_APPEND_NEWLINE)
             if lines and (len(lines) == MOST_REQUESTS or size + len(line) > MOST_BYTES):
                 self._files.append(self._file(lines))
                 lines, size = [], 0
@@ -162,31 +174,19 @@ class BatchFiles:
             size += len(line)
         if lines:
             self._files.append(self._file(lines))
-        self._written += len(new)
+        self._written.update(new)
 
-    def _request(self, question: Question) -> bytes:
-        body = self.asker.body(question)
-        line = {"custom_id": self.asker.key(body), "method": "POST", "url": ENDPOINT, "body": body}
-        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
-
-    def _affordable(self, questions: Sequence[Question]) -> None:
-        """Nothing is written that could cost more than is allowed."""
-        purse, price = self.asker.purse, self.asker.price
-        sizes = [Size.of(question, self.asker.asking.thinking) for question in questions]
-        count = self._written + len(sizes)
-        if purse.max_calls is not None and purse.calls + count > purse.max_calls:
-            raise UserError(
-                f"{count:,} requests are to be written, and max_calls is {purse.max_calls:,}"
-            )
-        if price is None or purse.max_cost is None:
-            return
-        most = self._most + sum(price.of(size.most, size.answer) for size in sizes)
-        if purse.cost + most > purse.max_cost:
-            raise UserError(
-                f"{count:,} requests may cost up to {most:.4f} {CURRENCY}, and max_cost is "
-                f"{purse.max_cost:g}: allow more, or ask about fewer rows"
-            )
-        self._most = most
+    def _promise(self, questions: Mapping[str, Question]) -> None:
+        """Nothing is written that could go beyond what may be spent."""
+        most = dict.fromkeys(questions, 0.0)
+        if self.asker.price is not None:
+            for key, question in questions.items():
+                size = Size.of(question, self.asker.asking.thinking)
+                most[key] = self.asker.price.of(size.most, size.answer)
+        reason = self.asker.purse.promise(most)
+        if reason is not None:
+            before = f" (written before: {self._listed()})" if self._files else ""
+            raise UserError(f"{len(most):,} requests are to be written, but {reason}{before}")
 
     def _file(self, lines: Sequence[bytes]) -> Path:
         """Writes a file of requests whole or not at all."""
@@ -200,18 +200,22 @@ class BatchFiles:
         os.replace(part.name, path)
         return path
 
+    def _listed(self) -> str:
+        """The files of this run."""
+        names = [str(path) for path in self._files]
+        return ", ".join(names if len(names) <= SHOWN else [names[0], "...", names[-1]])
+
     def _told(self) -> str:
         """How to go on, with the counts of the whole run."""
-        names = [str(path) for path in self._files]
-        listed = names if len(names) <= SHOWN else [names[0], "...", names[-1]]
-        here = f"{self._written:,} requests were written to {', '.join(listed)}" if names else ""
-        waiting = self._missing - self._written
+        written = f"{len(self._written):,} requests were written to {self._listed()}"
+        here = written if self._files else ""
+        waiting = len(self._missing - self._written)
         there = f"{waiting:,} stand in earlier files whose outputs are not there" if waiting else ""
         failed = list(dict.fromkeys(why for each in self._failed.values() for why in each.values()))
         faults = f". Outputs hold failures, as {'; '.join(failed[:SHOWN])}" if failed else ""
         odd = f". {self.unreadable:,} lines could not be read" if self.unreadable else ""
         return (
-            f"{self._missing:,} questions have no answer yet: "
+            f"{len(self._missing):,} questions have no answer yet: "
             f"{'; '.join(part for part in (here, there) if part)}{faults}{odd}. Send the files to "
             f"the batch service, put its outputs into {self.folder} as *.jsonl, and run the same "
             "command again"

@@ -16,6 +16,7 @@ With `batches` nothing is called: requests are written for the provider's batch 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -63,7 +64,8 @@ class HttpJudge:
     @classmethod
     def named(cls, text: str, asking: Asking) -> HttpJudge:
         """NAME@URL, or NAME@URL#VARIABLE."""
-        name, _, url = text.partition("@")
+        at = re.search(r"@(?=\w+://)", text)  # a name may hold @ itself, as @cf/meta/llama
+        name, url = (text[: at.start()], text[at.end() :]) if at else ("", text)
         url, _, variable = url.partition("#")
         return cls(name, Address(url, variable or KEY), asking)
 

@@ -52,7 +52,7 @@ _COLUMNS = ", ".join(field.name for field in fields(Reply))
 
 
 class Ledger:
-    """The file of answers; it is opened when it is first used, and made where there is none."""
+    """The file of answers, opened when it is first used; whoever wants answers makes it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -69,9 +69,16 @@ class Ledger:
                 found.update((row[0], Reply(*row[1:])) for row in file.execute(query, part))
         return found
 
+    @property
+    def absent(self) -> bool:
+        """Whether there is no file yet: who only looks need not make it."""
+        return "_file" not in self.__dict__ and not self.path.exists()
+
     def has(self, keys: Sequence[str]) -> set[str]:
         """Which of the keys are known."""
         found: set[str] = set()
+        if self.absent:
+            return found
         for at in range(0, len(keys), AT_A_TIME):
             part = keys[at : at + AT_A_TIME]
             marks = ", ".join("?" * len(part))
@@ -97,6 +104,8 @@ class Ledger:
 
     def form(self, place: str) -> str | None:
         """The form that a server and model took last."""
+        if self.absent:
+            return None
         with self._used() as file:
             row = file.execute("SELECT form FROM forms WHERE place = ?", (place,)).fetchone()
         return None if row is None else str(row[0])
@@ -108,6 +117,8 @@ class Ledger:
 
     def pace(self, place: str) -> float | None:
         """Seconds that a call took on average; None where there was none."""
+        if self.absent:
+            return None
         with self._used() as file:
             query = "SELECT seconds / calls FROM paces WHERE place = ?"
             row = file.execute(query, (place,)).fetchone()
@@ -166,6 +177,7 @@ class Ledger:
 
     def _prepare(self, file: sqlite3.Connection) -> None:
         """Makes the tables in a new file, and looks whether an old one is ours."""
+        file.execute("BEGIN IMMEDIATE")  # what cannot be written says so before anything is paid
         (version,) = file.execute("PRAGMA user_version").fetchone()
         (application,) = file.execute("PRAGMA application_id").fetchone()
         (tables,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -175,14 +187,13 @@ class Ledger:
                 f"{self.path} is a database {whose}, not a ledger of version {VERSION}. "
                 "Name another file: --ledger FILE"
             )
-        file.execute("PRAGMA journal_mode = WAL")
-        file.execute("PRAGMA synchronous = NORMAL")
-        file.execute("BEGIN IMMEDIATE")  # what cannot be written says so before anything is paid
         for statement in _TABLES.split(";"):
             file.execute(statement)
         file.execute(f"PRAGMA application_id = {APPLICATION}")
         file.execute(f"PRAGMA user_version = {VERSION}")
         file.commit()
+        file.execute("PRAGMA synchronous = NORMAL")
+        _write_ahead(file)
 
     def _trouble(self, error: sqlite3.Error) -> UserError:
         text = str(error)
@@ -193,3 +204,16 @@ class Ledger:
         else:
             hint = "move it away, and a new one is made; what it held is then asked again"
         return UserError(f"the ledger of answers {self.path} cannot be used ({text}): {hint}")
+
+
+def _write_ahead(file: sqlite3.Connection) -> None:
+    """Switches to WAL; SQLite waits for nobody there, so whoever opens at the same time is met."""
+    until = time.monotonic() + BUSY
+    while True:
+        try:
+            file.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+        time.sleep(0.02)

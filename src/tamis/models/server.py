@@ -38,6 +38,7 @@ from tamis.models._completions import (
     top_tokens,
 )
 from tamis.models._losses_only import LossesOnly, Tokens, asks_losses, reading
+from tamis.notation import without_secrets
 from tamis.protocols import Passage, Reading
 from tamis.types import Floats, Ints
 
@@ -94,9 +95,10 @@ class Server(LossesOnly):
         name, _, url = text.partition("@")
         url, _, tokenizer = url.partition("#")
         if not name:
-            raise UserError(f"{text!r} names no model: NAME@URL")
+            raise UserError(f"{without_secrets(text)!r} names no model: NAME@URL")
         if dtype not in ("", "auto"):
-            raise UserError(f"the precision of {text!r} is the server's: leave dtype at auto")
+            shown = without_secrets(text)
+            raise UserError(f"the precision of {shown!r} is the server's: leave dtype at auto")
         return cls(name, url, tokenizer=tokenizer)
 
     @cached_property

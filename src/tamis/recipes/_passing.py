@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tamis.budget import Budget
 from tamis.run.execute import scored
 from tamis.run.session import Run
-from tamis.types import Dataset, Floats, Ints, Mask, Pool
+from tamis.types import Column, Dataset, Floats, Ints, Mask, Pool
 
 
 def scored_pool(run: Run, data: Dataset, budget: Budget, *columns: str) -> Pool:
@@ -27,6 +29,16 @@ def passing(
     if len(gone):
         dropped[otherwise] = pool.rows[gone]
     return left, dropped
+
+
+def over_all_rows(column: Column, rows: Ints, total: int, otherwise: str) -> Column:
+    """A column of some rows as one of all `total`; the others have the problem `otherwise`."""
+    place = np.full(total, -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    index = pa.array(place, mask=place < 0)
+    missing = pa.scalar(otherwise, pa.string())
+    problem = pc.if_else(pa.array(place < 0), missing, column.problem.take(index))
+    return Column(column.values.take(index), problem)
 
 
 def below_one(ratios: Floats) -> Mask:

@@ -15,11 +15,11 @@ import pyarrow as pa
 from tamis.errors import UserError
 from tamis.protocols import Embedder
 from tamis.recipes._variants import RATING, ROW, one_turn_each
-from tamis.scorers._eye import Eye
 from tamis.scorers._features import text_blocks
+from tamis.scorers._featurizer import Featurizer
+from tamis.scorers._fold_models import fold_models
+from tamis.scorers._labelled import LEAST, labelled
 from tamis.scorers._options import turns_in
-from tamis.scorers._taught import LEAST, taught
-from tamis.scorers.learned import _models
 from tamis.types import Batch, Column, Dataset, Floats, Part, Pool
 
 FOLDS = 5
@@ -34,7 +34,7 @@ class SmallScorer:
     `correlation` is that of held-out predictions and ratings.
     """
 
-    eye: Eye
+    featurizer: Featurizer
     weights: Floats
     lowest: float
     correlation: float
@@ -43,7 +43,9 @@ class SmallScorer:
         """The rating of each row of one turn, at least the lowest one of the scale."""
         if not len(batch):
             return np.empty(0)
-        parts = [self.eye.features(block) @ self.weights[:-1] for block in text_blocks(batch)]
+        parts = [
+            self.featurizer.features(block) @ self.weights[:-1] for block in text_blocks(batch)
+        ]
         return np.asarray(np.maximum(np.concatenate(parts) + self.weights[-1], self.lowest))
 
 
@@ -56,16 +58,16 @@ def learn(
             f"{what}: {len(variants)} variants were rated, and {LEAST} are needed to learn from "
             "(a few hundred are better): raise seeds, or see why rewriting and rating failed"
         )
-    lesson = taught(variants, RATING, (ROW,), of, FOLDS, seed)
-    lesson.check(f"the ratings of {what}", False, FOLDS)
-    eye = Eye.opened(embedder, of, lesson.blocks())
-    weights = _models(lesson, eye, False, FOLDS)
-    unseen = np.empty(len(lesson.rows))
-    for cut, block in zip(lesson.cuts(), lesson.blocks(), strict=True):
-        model = weights[:, lesson.folds[cut.start]]
-        unseen[cut] = eye.features(block) @ model[:-1] + model[-1]
-    together = float(np.corrcoef(unseen, lesson.labels)[0, 1]) if np.ptp(unseen) > 0 else 0.0
-    return SmallScorer(eye, weights[:, -1], lowest, together)
+    rated = labelled(variants, RATING, (ROW,), of, FOLDS, seed)
+    rated.check(f"the ratings of {what}", False, FOLDS)
+    featurizer = Featurizer.scaled(embedder, of, rated.blocks())
+    weights = fold_models(rated, featurizer, False, FOLDS)
+    unseen = np.empty(len(rated.rows))
+    for cut, block in zip(rated.cuts(), rated.blocks(), strict=True):
+        model = weights[:, rated.folds[cut.start]]
+        unseen[cut] = featurizer.features(block) @ model[:-1] + model[-1]
+    together = float(np.corrcoef(unseen, rated.labels)[0, 1]) if np.ptp(unseen) > 0 else 0.0
+    return SmallScorer(featurizer, weights[:, -1], lowest, together)
 
 
 def by_turn(data: Dataset, scorers: Mapping[str, SmallScorer]) -> dict[str, Column]:

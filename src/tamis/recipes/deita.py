@@ -45,6 +45,7 @@ from tamis.recipes._passing import scored_pool
 from tamis.recipes._small_scorer import by_turn, learn
 from tamis.recipes._variants import RUBRICS, sample, variants
 from tamis.run.session import Run
+from tamis.scorers._labelled import LEAST
 from tamis.scorers.evol_score import evol_score
 from tamis.spec import recipe
 from tamis.types import Column, ColumnName, Dataset, Part, Pool, Selection
@@ -124,6 +125,13 @@ def taught_columns(
     if not sides:
         return {}, {}
     seeds, rounds, seed = drawn
+    most = min(seeds, len(data)) * (rounds + 1)
+    if most < LEAST:
+        raise UserError(
+            f"deita: {min(seeds, len(data))} rows and {rounds} rounds give {most} variants at "
+            f"most, and {LEAST} are needed to learn from (a few hundred are better): raise seeds "
+            "or rounds, or name scores in complexity and quality; nothing was asked"
+        )
     kinds = [SIDES[side].kind for side in sides]
     rated = variants(sample(data, seeds, seed), run.resource("Judge"), kinds, rounds, seed)
     scorers, info = {}, {}

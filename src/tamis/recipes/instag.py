@@ -30,9 +30,9 @@ from tamis.registry import find
 from tamis.run.plan import resolve
 from tamis.run.session import Run
 from tamis.scorers._tag_steps import Steps
-from tamis.scorers._tags import tagged
 from tamis.selectors._rows import told
 from tamis.spec import recipe
+from tamis.tags import tagged
 from tamis.types import ColumnName, Dataset, Pool, Selection
 
 

@@ -9,7 +9,7 @@ Paper (arXiv:2312.11508): GPT-4 as the judge, GPT-3.5 to expand, ada-002 vectors
 rating=lift_rating(judge=NAME@URL)), and the vectors are those of `embedding`.
 Official code: see the cards of row_variance, lift_rating and length_score for its divisor, its
 count of components and its zeros. Its parts find rows by their position in three files, of which
-one skips rows whose embedding failed and one is read under a name it was not written to; here
+one skips rows whose embedding failed and two are read under names they were not written to; here
 everything is a column of the row's id. Failures are null and dropped by name, not rated 0.
 length_score is relative to the rows that step 1 kept, as in the code. Only these are asked about,
 a fifth of the pool, whatever the budget; so a smaller selection is the start of a larger one. Ties
@@ -27,9 +27,9 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
+from tamis.judging.rubrics import plain
 from tamis.notation import parse
-from tamis.recipes._passing import passing, scored_pool
-from tamis.recipes._spread import spread
+from tamis.recipes._passing import over_all_rows, passing, scored_pool
 from tamis.run.session import Run
 from tamis.spec import recipe
 from tamis.types import ColumnName, Dataset, Selection
@@ -61,7 +61,7 @@ def lift(
     if not 0 <= percentile < 100:
         raise UserError(f"lift: percentile is at least 0 and below 100, got {percentile}")
     variance, rating, length = (str(parse(name)) for name in (variance, rating, length))
-    shares = ",".join(f"{weight:g}" for weight in weights)
+    shares = ",".join(plain(weight) for weight in weights)
     final = str(parse(f"weighted_mean(of=[{rating},{length}],weights=[{shares}])"))
     pool = scored_pool(run, data, budget, variance)
     values = pool.scores(variance)
@@ -74,7 +74,7 @@ def lift(
     inside = run.score(pool.take(keep), [final])
     picked = run.select(inside, f"top_k(by={final})", budget)
     for name in (rating, length, final):
-        column = spread(inside.column(name), keep, len(pool), NOT_RATED)
+        column = over_all_rows(inside.column(name), keep, len(pool), NOT_RATED)
         run.computed[data.fingerprint, f"{name}, by lift"] = column
     info = {**picked.info, "above": bound, "rated": len(keep)}
     return replace(picked, info=info, dropped={**dropped, **picked.dropped})

@@ -25,6 +25,7 @@ from tamis.protocols import Answer, Judge, Question, Tokenizer
 from tamis.run.execute import Inputs, call
 from tamis.run.pick import pick
 from tamis.run.plan import Step, which_model
+from tamis.run.progress import silent
 from tamis.store import Store
 from tamis.types import Batch, Dataset
 
@@ -70,15 +71,15 @@ class Counting:
     prompt_tokens: int = 0
     answer_tokens: int = 0
     most_answer_tokens: int = 0
-    seen: set[Question] = field(default_factory=set)
+    seen: set[int] = field(default_factory=set)  # hashes: the questions of a large pool are long
 
     @property
     def id(self) -> str:
         return f"rehearsal of {self.judge.id}"
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]:
-        new = [q for q in dict.fromkeys(questions) if q not in self.seen]
-        self.seen.update(new)
+        new = [q for q in dict.fromkeys(questions) if hash(q) not in self.seen]
+        self.seen.update(map(hash, new))
         known = self.judge.known(new) if hasattr(self.judge, "known") else [False] * len(new)
         asked = [q for q, there in zip(new, known, strict=True) if not there]
         self.calls += len(asked)
@@ -147,7 +148,7 @@ def rehearsed(run: Run, data: Dataset, reference: Reference, budget: Budget) -> 
     tokenizer = run.resource("Tokenizer")
     with tempfile.TemporaryDirectory() as store:
         loaded = {n: one for n, one in run.loaded.items() if not n.startswith("judge")}
-        trial = replace(run, store=store, loaded=loaded, log=[], computed={})
+        trial = replace(run, store=store, loaded=loaded, log=[], computed={}, progress=silent)
         trial.around_judges = lambda judge: Counting(judge, tokenizer)
         with suppress(UserError):  # a selection that fails by its examples has counted all the same
             pick(data, reference, budget, trial)

@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 
 from tamis.errors import Pending, UserError
 from tamis.models.shared import Shared, Waiting
+from tamis.notation import parse
 from tamis.protocols import PASSING
-from tamis.run.plan import Step, which_model
+from tamis.run.plan import GIVEN, Step, columns_of, which_model
 from tamis.run.progress import Progress
 from tamis.spec import Spec
 from tamis.store import Store
@@ -116,6 +117,7 @@ def _table(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progr
     """One call sees every row; another process that computes the same column is waited for.
 
     A column that a trouble of the moment has a part in is not stored: other rows depend on it.
+    Nor is one that is made of such a column, whatever it makes of the rows without a value.
     """
     folder, ids = store.folder(step.spec.name, step.key), pool.data.ids
     with store.claim(folder, ids, wait=True):
@@ -124,10 +126,22 @@ def _table(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progr
             return stored
         progress(step.name, 0, len(pool))
         column = call(step, pool, inputs)
-        if not pc.any(passing(column)).as_py():
+        if _settled(step, pool, store) and not pc.any(passing(column)).as_py():
             store.append(folder, ids, column)
     progress(step.name, len(pool), len(pool))
     return column
+
+
+def _settled(step: Step, pool: Pool, store: Store) -> bool:
+    """Whether the columns that this one is made of are stored for all rows, or were given."""
+    for name in columns_of(step.spec, step.params):
+        key = step.inputs[f"column {name}"]
+        folder = store.folder(parse(name).method.rpartition(":")[2], key)
+        if not key.startswith(GIVEN) and not store.parts(folder):
+            return False
+        if pc.any(passing(pool.column(name))).as_py():
+            return False
+    return True
 
 
 def by_row(

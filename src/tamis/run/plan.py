@@ -16,6 +16,9 @@ from tamis.registry import find
 from tamis.spec import Spec
 from tamis.types import Column, Dataset
 
+GIVEN = "given:"
+"""What the key of a column begins with that was handed over and not computed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -71,7 +74,7 @@ def _add(
     reference = parse(text)
     name = str(reference)
     if name in given:
-        return f"given:{data_fingerprint}/{content(given[name])}"
+        return f"{GIVEN}{data_fingerprint}/{content(given[name])}"
     if name in steps:
         return steps[name].key
     if name in above:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tamis.budget import Budget
-from tamis.notation import Reference
+from tamis.notation import Reference, without_secrets
 from tamis.registry import find
 from tamis.run.folder import describe_data, versions
 from tamis.run.pick import PICKERS
@@ -64,9 +64,9 @@ def config(
         "run": {
             "embedder": run.embedder if isinstance(run.embedder, str) else None,
             "tokenizer": run.tokenizer if isinstance(run.tokenizer, str) else None,
-            "model": run.model if isinstance(run.model, str) else None,
+            "model": without_secrets(run.model) if isinstance(run.model, str) else None,
             "dtype": run.dtype,
-            "judge": run.judge if isinstance(run.judge, str) and run.judge else None,
+            "judge": without_secrets(run.judge) or None if isinstance(run.judge, str) else None,
             "thinking": run.asking.thinking if run.asking and run.asking.thinking else None,
         },
     }

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tamis.errors import UserError
+from tamis.errors import Pending, UserError
 from tamis.notation import parse
 from tamis.registry import find
 from tamis.run.progress import Progress, silent
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tamis.budget import Budget
     from tamis.models.asking import Asking
     from tamis.run.estimate import Estimate
+    from tamis.run.execute import Inputs
     from tamis.run.plan import Setting, Step
     from tamis.store import Store
     from tamis.types import Column, Dataset, Pool, Selection
@@ -126,7 +127,7 @@ class Run:
                 "gpt-4o-mini@https://api.openai.com/v1, or a Hub name or a folder"
             )
         found: Any = models.named_judge(given, self.asking or Asking(), self.dtype, self.device)
-        found.told = lambda told: self.progress(f"asking {given}", told["done"], told["of"])
+        found.told = lambda told: self.progress(f"asking {found.id}", told["done"], told["of"])
         return found
 
     @property
@@ -159,7 +160,7 @@ class Run:
 
     def score(self, data: Dataset | Pool, references: Sequence[str]) -> Pool:
         """The rows with the named columns, computed or read from the store."""
-        from tamis.run.execute import Inputs, by_row, compute, together
+        from tamis.run.execute import Inputs, by_row, together
         from tamis.run.plan import plan
         from tamis.types import Pool
 
@@ -175,15 +176,32 @@ class Run:
             by_row(group, pool.data, inputs, self.scores, self.progress)
             names, seconds = [step.name for step in group], time.perf_counter() - started
             self.log.append({"together": names, "rows": len(pool), "seconds": seconds})
+        waiting: set[str] = set()  # keys of columns that wait for somebody; others are prepared
+        told: dict[tuple[str, ...], str] = {}  # by whom they ask: the last says all of it
         for step in steps:
             column = self.computed.get((place, step.name))
+            if column is None and waiting.isdisjoint(step.inputs.values()):
+                try:
+                    column = self._compute(step, pool, inputs)
+                except Pending as error:
+                    told[tuple(step.inputs[name] for name in step.spec.resources)] = str(error)
             if column is None:
-                started = time.perf_counter()
-                column = compute(step, pool, inputs, self.scores, self.progress)
-                self.computed[place, step.name] = column
-                self._note(step, column, time.perf_counter() - started)
-            pool = replace(pool, columns={**pool.columns, step.name: column})
+                waiting.add(step.key)
+            else:
+                pool = replace(pool, columns={**pool.columns, step.name: column})
+        if told:
+            raise Pending("\n".join(told.values()))
         return pool
+
+    def _compute(self, step: Step, pool: Pool, inputs: Inputs) -> Column:
+        """Computes a column and takes note of it."""
+        from tamis.run.execute import compute
+
+        started = time.perf_counter()
+        column = compute(step, pool, inputs, self.scores, self.progress)
+        self.computed[pool.data.fingerprint, step.name] = column
+        self._note(step, column, time.perf_counter() - started)
+        return column
 
     def select(self, data: Dataset | Pool, reference: str, budget: Budget) -> Selection:
         """Picks rows with a selector, in pick order, as positions in the dataset that was read.

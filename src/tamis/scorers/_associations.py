@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tamis.scorers._tags import Tagged
+from tamis.tags import Tagged, entries
 from tamis.types import Ints
 
 
@@ -34,17 +34,9 @@ def associated(tags: Tagged, support: int, confidence: float) -> Ints:
         if count < support:
             break
         rows = holders[ends[tag] - count : ends[tag]]
-        ahead = place[_entries(tags, rows)]
+        ahead = place[tags.codes[entries(tags.starts, rows)[0]]]
         found, both = np.unique(ahead[ahead < place[tag]], return_counts=True)
         sure = both >= max(support, confidence * count - 1e-9)
         if sure.any():
             into[tag] = into[order[found[sure][np.argmax(both[sure])]]]
     return into
-
-
-def _entries(tags: Tagged, rows: Ints) -> Ints:
-    """The tags of these rows, end to end."""
-    sizes = tags.starts[rows + 1] - tags.starts[rows]
-    ends = np.cumsum(sizes)
-    at = np.arange(ends[-1]) + np.repeat(tags.starts[rows] - ends + sizes, sizes)
-    return np.asarray(tags.codes[at], np.int64)

@@ -1,4 +1,4 @@
-"""Words that join or stand for others, in a dozen languages: what is left has meaning of its own.
+"""Words that join or stand for others, in eleven languages: what is left has meaning of its own.
 
 For each language two lists: words that open a level below what they are attached to (prepositions,
 relative and subordinating words), and other small words (articles, pronouns, auxiliaries, words

@@ -12,7 +12,7 @@ from tamis.protocols import Embedder
 from tamis.scorers._associations import associated
 from tamis.scorers._dbscan import dbscan
 from tamis.scorers._tag_rules import Rules, plain, stems
-from tamis.scorers._tags import Tagged
+from tamis.tags import Tagged
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,13 @@ from typing import Annotated, Literal
 
 from tamis.errors import UserError
 from tamis.judging.rows import fits, judged
-from tamis.judging.rubrics import rubric
+from tamis.judging.rubrics import open_marks, rubric
 from tamis.protocols import Judge
 from tamis.spec import scorer
 from tamis.types import Batch, Column
 
+USUAL = "accuracy"
+"""The paper's dimension."""
 Own = Annotated[str, fits("number", "integer", marks=("dimension",))]
 
 
@@ -42,7 +44,7 @@ def alpagasus(
     batch: Batch,
     judge: Judge,
     *,
-    dimension: str = "accuracy",
+    dimension: str = USUAL,
     verdict: Literal["last", "first"] = "last",
     prompt: Own = "alpagasus",
 ) -> Column:
@@ -58,4 +60,8 @@ def alpagasus(
     about = rubric("alpagasus_first" if first and prompt == "alpagasus" else prompt)
     if first and about.line != "first":
         raise UserError("alpagasus: verdict=first needs a rubric that has line = 'first'")
+    if dimension != USUAL and "dimension" not in open_marks(about):
+        raise UserError(
+            f"alpagasus: the rubric has no {{dimension}}, where {dimension} would stand"
+        )
     return judged(batch, judge, about, {"dimension": dimension}).floats()

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tamis.spec import scorer
+from tamis.tags import distinct
 from tamis.types import Batch, Column
 
 
@@ -41,4 +42,4 @@ def listed(value: Any, separator: str) -> list[str] | None:
         value = value.split(separator) if separator else [value]
     if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
         return None
-    return [tag for tag in dict.fromkeys(tag.strip() for tag in value) if tag]
+    return distinct(value)

@@ -45,14 +45,12 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.protocols import Embedder
-from tamis.scorers._eye import Eye, parts
 from tamis.scorers._features import is_blank, text_blocks
-from tamis.scorers._ridge import Sums, fitted
-from tamis.scorers._taught import Taught, taught
+from tamis.scorers._featurizer import Featurizer, parts
+from tamis.scorers._fold_models import fold_models
+from tamis.scorers._labelled import labelled
 from tamis.spec import scorer
-from tamis.types import Column, ColumnName, Floats, Part, Pool
-
-FEW = 1024  # labelled rows whose features are all held, and turned into as many as there are rows
+from tamis.types import Column, ColumnName, Part, Pool
 
 
 @scorer(prefer="high", family="small-model", unit="as the labels", paper="arXiv:2312.15685")
@@ -81,33 +79,18 @@ def learned(
         raise UserError(f"learned: folds is at least 2, got {folds}")
     if not len(pool):
         return Column.floats(np.empty(0))
-    lesson = taught(pool, labels, groups, of, folds, seed)
-    lesson.check(labels, loss == "pairs", folds)
-    eye = Eye.opened(embedder, of, lesson.blocks())
-    weights = _models(lesson, eye, loss == "pairs", folds)
+    known = labelled(pool, labels, groups, of, folds, seed)
+    known.check(labels, loss == "pairs", folds)
+    featurizer = Featurizer.scaled(embedder, of, known.blocks())
+    weights = fold_models(known, featurizer, loss == "pairs", folds)
     model = np.full(len(pool), folds)  # the last one has seen all labels
-    model[lesson.rows] = lesson.folds
+    model[known.rows] = known.folds
     blank, scores = np.zeros(len(pool), np.bool_), np.zeros(len(pool))
     at = 0
     for block in (part for batch in pool.data.batches(4096) for part in text_blocks(batch)):
         here = slice(at, at + len(block))
         blank[here] = is_blank(parts(block, of)[0])
-        found = eye.features(block) @ weights[:-1] + weights[-1]
+        found = featurizer.features(block) @ weights[:-1] + weights[-1]
         scores[here] = np.take_along_axis(found, model[here, None], axis=1)[:, 0]
         at += len(block)
     return Column.floats(scores, empty_text=blank)
-
-
-def _models(lesson: Taught, eye: Eye, within: bool, folds: int) -> Floats:
-    """Weights of the models without each fold and of that with all, (features + 1, folds + 1)."""
-    basis = None
-    if len(lesson.rows) <= FEW:  # the weights lie in the span of the rows' features
-        basis = np.linalg.qr(np.vstack([eye.features(block) for block in lesson.blocks()]).T)[0]
-    sums: dict[int, Sums] = {}
-    for cut, block in zip(lesson.cuts(), lesson.blocks(), strict=True):
-        features = eye.features(block)
-        shown = features if basis is None else features @ basis
-        fold = sums.setdefault(int(lesson.folds[cut.start]), Sums(shown.shape[1], within))
-        fold.add(shown, lesson.labels[cut], lesson.groups[cut])
-    weights, _ = fitted([sums[fold] for fold in range(folds)])
-    return weights if basis is None else np.vstack([basis @ weights[:-1], weights[-1:]])

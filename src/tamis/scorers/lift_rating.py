@@ -21,15 +21,16 @@ Oracle: the three examples of the official prompt, 67, 91 and 81, and its parts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from tamis.judging.rows import Verdicts, judged, only
-from tamis.judging.rubrics import RubricText, rubric
+from tamis.judging.rows import Verdicts, fits, judged
+from tamis.judging.rubrics import rubric
 from tamis.judging.verdict import Read
 from tamis.protocols import Judge
 from tamis.spec import scorer
 from tamis.types import Batch, Column
 
+Own = Annotated[str, fits("numbers", marks=("count",))]
 Total = Literal["checked", "parts", "stated"]
 MOST = (15, 25, 25, 35)
 """Points for clarity, difficulty, explanation and accuracy."""
@@ -41,7 +42,7 @@ def lift_rating(
     judge: Judge,
     *,
     total: Total = "checked",
-    prompt: RubricText = "lift_rating",
+    prompt: Own = "lift_rating",
 ) -> Column:
     """A judge's points for clarity, difficulty, explanation and accuracy, 0 to 100.
 
@@ -49,8 +50,7 @@ def lift_rating(
         total: checked is the stated sum where it is right, parts adds up, stated does not look
         prompt: a TOML file with a rubric of your own that asks for the same five numbers
     """
-    about = only(rubric(prompt), "numbers")
-    found = judged(batch, judge, about, count=len(MOST) + 1)
+    found = judged(batch, judge, rubric(prompt), count=len(MOST) + 1)
     reads = [
         Read(problem=problem) if problem else summed(points, total)
         for points, problem in zip(found.values, found.problems, strict=True)

@@ -32,8 +32,8 @@ from tamis.protocols import Embedder
 from tamis.scorers._problems import carried
 from tamis.scorers._tag_rules import Rules
 from tamis.scorers._tag_steps import Steps
-from tamis.scorers._tags import tagged
 from tamis.spec import scorer
+from tamis.tags import tagged
 from tamis.types import Column, ColumnName, Pool
 
 

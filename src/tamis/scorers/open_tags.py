@@ -19,14 +19,17 @@ Oracle: a judge with given answers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from tamis.judging.rows import Texts, Verdicts, asked, only, shown
-from tamis.judging.rubrics import RubricText, question, rubric
+from tamis.judging.rows import Texts, Verdicts, asked, fits, shown
+from tamis.judging.rubrics import question, rubric
 from tamis.protocols import Judge
 from tamis.spec import scorer
+from tamis.tags import distinct
 from tamis.templates import said
 from tamis.types import Batch, Column
+
+Own = Annotated[str, fits("tags", "explained_tags")]
 
 
 @scorer(prefer="none", family="powerful-llm", unit="tags", paper="arXiv:2308.07074")
@@ -35,7 +38,7 @@ def open_tags(
     judge: Judge,
     *,
     per: Literal["query", "conversation"] = "query",
-    prompt: RubricText = "open_tags",
+    prompt: Own = "open_tags",
 ) -> Column:
     """Tags of what a row's queries ask for, in the words of a judge.
 
@@ -44,7 +47,7 @@ def open_tags(
             stands before the last answer
         prompt: a rubric with a verdict of tags: open_tags, bare_tags, or a TOML file of your own
     """
-    about = only(rubric(prompt), "tags", "explained_tags")
+    about = rubric(prompt)
     texts, problems = shown(batch, about)
     if per == "query":
         parts = by_query(batch, texts)
@@ -72,8 +75,3 @@ def by_query(batch: Batch, texts: Sequence[Texts]) -> list[list[Texts]]:
         queries = [said(turn) for turn in before if turn["role"] == "user"]
         found.append([{**text, "question": query} for query in queries if query.strip()])
     return found
-
-
-def distinct(tags: Sequence[str]) -> list[str]:
-    """Tags without the blanks around them, each once, where it came first; blank ones are none."""
-    return [tag for tag in dict.fromkeys(tag.strip() for tag in tags) if tag]

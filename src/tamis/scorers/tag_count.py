@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from tamis.scorers._problems import carried
-from tamis.scorers._tags import tagged
 from tamis.spec import scorer
+from tamis.tags import tagged
 from tamis.types import Column, ColumnName, Pool
 
 

@@ -8,8 +8,8 @@ rubric. The judge answers yes or no to each rule by its number and ends with one
 Paper (arXiv:2312.14187): a generator writes instruction and answer to raw code for the four tasks,
 a discriminator checks them against rules, and what failed and what passed are shown to the
 generator as bad and good examples. Here it is a filter; the generator is not part of it.
-Official code looks for "no" anywhere in what was said, so that "notation" rejects a row, and breaks
-off where nothing could be read. Ours reads the verdict on the last line and nothing else.
+Official code looks for "no" anywhere in the overall answer, so that "yes, notation aside" rejects a
+row, and breaks off where nothing could be read. Ours reads the last line, which is yes or no.
 A yes to all with a no to one rule contradicts itself. Which of the two the judge meant is not
 known, so the row is null (inconsistent). A no to all with a yes to every rule is a no: only a yes
 needs all of them. A judge that gives the verdict alone is believed, but then there is no share:
@@ -25,7 +25,7 @@ from typing import Annotated, Literal
 
 from tamis.errors import UserError, nearest
 from tamis.judging.rows import Verdicts, asked, field_of, fits, shown
-from tamis.judging.rubrics import question, rubric
+from tamis.judging.rubrics import open_marks, question, rubric
 from tamis.judging.verdict import Read
 from tamis.protocols import Judge
 from tamis.spec import scorer
@@ -52,6 +52,8 @@ def wavecoder(
         prompt: a TOML file with a rubric of your own, with a verdict of the kind rules
     """
     about = rubric(prompt)
+    if "rules" not in open_marks(about):
+        raise UserError("wavecoder: the rubric needs the mark {rules}, where the rules will stand")
     texts, problems = shown(batch, about)
     tasks = _tasks(batch, task, about.rules)
     for row, name in enumerate(tasks):

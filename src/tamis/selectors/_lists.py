@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +18,8 @@ from tamis.types import Floats, Ints
 
 CHARACTERS = 2000
 """Where a text is cut."""
-ITEMS = "{items}"
-"""Where the list stands in a rubric."""
+ITEMS = re.compile(r"(?<!\{)\{items\}(?!\})")
+"""Where the list stands in a rubric; doubled braces are sent as single ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def outcomes(
 def asks(about: Rubric, texts: Sequence[str], named: int) -> Question:
     """The question about one list, each text quoted by itself under its number."""
     shown = {f"field:{at}": text[:CHARACTERS] for at, text in enumerate(texts, 1)}
-    ask = about.ask.replace(ITEMS, "\n\n".join(f"{{{mark}}}" for mark in shown))
+    marks = "\n\n".join(f"{{{mark}}}" for mark in shown)
+    ask = ITEMS.sub(lambda _: marks, about.ask)
     return question(about.model_copy(update={"ask": ask}), shown, {"count": str(named)})
 
 

@@ -26,8 +26,8 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.selectors._rows import Picks, drawn, named, told, usable
-from tamis.selectors._tags import entries, tags_of
 from tamis.spec import selector
+from tamis.tags import entries, tagged
 from tamis.types import ColumnName, Ints, Pool, Selection
 
 
@@ -47,7 +47,7 @@ def complexity_first(pool: Pool, budget: Budget, *, tags: ColumnName) -> Selecti
         tags: the column with a list of tags a row; a plain label counts as one tag
     """
     rows, dropped = usable(pool, labels=tags)
-    found = tags_of(pool, tags, rows)
+    found = tagged(pool, tags, rows)
     sizes = np.diff(found.starts)
     if not sizes.all():
         dropped[f"no tags in {tags}"] = np.sort(rows[sizes == 0])

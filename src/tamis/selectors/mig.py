@@ -35,8 +35,8 @@ from tamis.protocols import Embedder
 from tamis.selectors._greedy import Greedy
 from tamis.selectors._rows import drawn, named, told, usable
 from tamis.selectors._table import slices, unit
-from tamis.selectors._tags import entries, tags_of
 from tamis.spec import selector
+from tamis.tags import entries, tagged
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors
 
 Gain = Literal["gradient", "exact"]
@@ -79,7 +79,7 @@ def mig(
     scores = pool.scores(by)[rows]
     if (scores < 0).any():
         raise UserError(f"mig needs scores of 0 or more, {by} has less: rank it, mean_rank(of=[x])")
-    found = tags_of(pool, tags, rows)
+    found = tagged(pool, tags, rows)
     if normalise:
         scores = scores / np.maximum(np.diff(found.starts), 1)
     vectors = embedder.embed(found.names) if found.names else np.empty((0, 1), np.float32)

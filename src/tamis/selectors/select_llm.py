@@ -36,6 +36,7 @@ import numpy as np
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.judging.rows import only
+from tamis.judging.rubric_files import Rubric
 from tamis.judging.rubrics import RubricText, rubric
 from tamis.kmeans import k_means
 from tamis.protocols import Judge
@@ -73,7 +74,7 @@ def select_llm(
         seed: decides clusters and the order in each list
     """
     about = only(rubric(prompt), "picks")
-    _check(about.ask, shown, named, orders)
+    _check(about, shown, named, orders)
     rows, dropped = usable(pool, vectors=[of])
     texts = pool.take(rows).data.texts("instruction").to_pylist()
     there = np.array([bool(text.strip()) for text in texts], bool)
@@ -93,9 +94,11 @@ def select_llm(
     return told(chosen, picked_unnamed=int((chosen.gains == 0).sum()), instructions_cut=cut)
 
 
-def _check(ask: str, shown: int, named: int, orders: int) -> None:
-    if ITEMS not in ask:
+def _check(about: Rubric, shown: int, named: int, orders: int) -> None:
+    if not ITEMS.search(about.ask):
         raise UserError("select_llm: the rubric needs the mark {items}, where the list will stand")
+    if about.marks:
+        raise UserError(f"select_llm: no single row is asked about: remove {{{about.marks[0]}}}")
     if shown < 2 or named < 1 or orders not in (1, 2):
         raise UserError(
             "select_llm: shown is at least 2, named at least 1, orders 1 or 2; got "

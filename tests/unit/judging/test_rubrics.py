@@ -32,6 +32,9 @@ BROKEN = {
     'ask = "Rate { answer }."': "ask has { answer }: write {answer}",
     'ask = "Rate {field: page}."': "ask has {field: page}: write {field:page}",
     'ask = " "': "ask is empty",
+    'ask = "{answer}"\nsystem = "On {question}."': "system has {question}: what a row says is",
+    'ask = "{answer}"\nverdict = "label"\nlabels = ["\U0001f44d", "no"]': "pictures are not read",
+    'ask = "{answer}"\nverdict = "label"\nlabels = ["(a)", "a"]': "two labels differ in case",
 }
 
 
@@ -89,6 +92,7 @@ def test_a_path_that_is_too_long_is_no_crash():
         ("ask = 'Rate it.'\n", "it shows nothing of the row"),
         ("ask = '{answer}'\nverdict = 'text'\n", "a verdict of number or integer is needed"),
         ("ask = '{answer}'\nexamples = ['Good. 5']\n", "example 1 holds no verdict"),
+        ("ask = '{answer}'\nword = '*Mark*'\n", "could not be read: take another word"),
     ],
 )
 def test_a_rubric_that_does_not_fit_a_method(text, message):

@@ -101,3 +101,25 @@ def test_a_word_of_ones_own_is_looked_for():
     assert verdict('{"depth_of_thought": 4}', about).value == 4.0
     assert verdict("Deep.\nScore: 4", about).problem == "unparsed"
     assert verdict("Deep.\nVerdict: 4", about).value == 4.0
+
+
+@pytest.mark.parametrize("word", ["Final score", "Overall", "My rating", "The total"])
+def test_a_word_may_begin_with_one_that_is_passed_over(word):
+    about = Rubric(ask="x", word=word)
+    assert verdict(f"Deep.\n{word}: 4", about).value == 4.0
+    assert verdict(f"Deep.\n**The {word.lower()}:** 4", about).value == 4.0
+
+
+@pytest.mark.parametrize("label", ["good.", "yes!", "(a)", "<ok>", "So so"])
+def test_a_label_is_read_as_it_is_spelled(label):
+    about = Rubric(ask="x", verdict="label", labels=(label, "other"))
+    assert verdict(f"Fine.\nScore: {label}", about).value == label
+
+
+def test_a_list_of_tags_is_found_inside_a_sentence():
+    assert read('They are ["tea", "time"]. No more.', "tags").value == ["tea", "time"]
+
+
+def test_an_object_that_comes_first_may_stand_in_a_fence():
+    assert read('```json\n{"verdict": 4}\n```\nIt is right.', "first").value == 4.0
+    assert read('It is\n```json\n{"verdict": 4}\n```\nright.', "first").problem == "unparsed"

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from _judging import SCHEMA, question, questions
 
-from tamis.errors import UserError
+from tamis.errors import Pending, UserError
 from tamis.models import batch_files
 from tamis.models.asking import Asking
 from tamis.models.http import HttpJudge
@@ -203,3 +203,83 @@ def test_costs_are_list_prices(tmp_path):
     one = judge(tmp_path, prices=str(prices))
     one.ask(questions(3))
     assert one.report()["cost"] == pytest.approx(3 * (0.010 + 0.006))
+
+
+ROUNDS = [questions(3), [question(f"Another? {n}") for n in range(3)]]
+
+
+def test_what_is_written_in_several_rounds_counts_together(tmp_path):
+    one = judge(tmp_path, max_calls=5)
+    with pytest.raises(Pending, match="3 questions have no answer yet: 3 requests were written"):
+        one.ask(ROUNDS[0])
+    with pytest.raises(UserError, match=r"3 requests .* max_calls is 5, and 6 .*requests-0001"):
+        one.ask(ROUNDS[1])
+    assert [len(lines) for lines in requests(tmp_path).values()] == [3]
+
+
+def test_what_may_be_written_in_several_rounds_is_told_together(tmp_path):
+    one = judge(tmp_path, max_calls=6)
+    for asked_now, count in zip(ROUNDS, (3, 6), strict=True):
+        with pytest.raises(Pending, match=f"{count} questions have no answer yet: {count} request"):
+            one.ask(asked_now)
+    with pytest.raises(Pending, match="6 questions have no answer yet: 6 requests"):
+        one.ask(ROUNDS[0])  # told again, not counted again
+    assert [len(lines) for lines in requests(tmp_path).values()] == [3, 3]
+
+
+def test_money_for_several_rounds_is_set_aside_together(tmp_path):
+    prices = tmp_path / "prices.toml"
+    prices.write_text("[judge]\ninput = 0\noutput = 1000\n")  # 0.512 at most for a question
+    one = judge(tmp_path, prices=str(prices), max_cost=2.0)
+    with pytest.raises(Pending):
+        one.ask(ROUNDS[0])
+    with pytest.raises(UserError, match=r"all may cost up to 3.07"):
+        one.ask(ROUNDS[1])
+
+
+def test_what_is_answered_is_no_longer_set_aside(tmp_path):
+    one = judge(tmp_path, max_calls=6)
+    with pytest.raises(Pending):
+        one.ask(ROUNDS[0])
+    put(tmp_path, "out.jsonl", [output(r) for r in requests(tmp_path)["requests-0001.jsonl"]])
+    with pytest.raises(Pending, match="3 questions have no answer yet: 6 requests were written"):
+        one.ask(ROUNDS[1])
+
+
+def test_two_judges_with_the_same_settings_share_what_may_be_written(tmp_path):
+    asking = Asking(
+        ledger=tmp_path / "replies.sqlite", batches=str(tmp_path / "batches"), max_calls=5
+    )
+    with pytest.raises(Pending):
+        HttpJudge.named(PLACE, asking).ask(questions(3))
+    with pytest.raises(UserError, match="max_calls is 5"):
+        HttpJudge.named("other@http://127.0.0.1:9/v1", asking).ask(questions(3))
+
+
+def test_a_judge_leaves_the_outputs_of_another_alone(tmp_path):
+    asking = Asking(ledger=tmp_path / "replies.sqlite", batches=str(tmp_path / "batches"))
+    other = HttpJudge.named("other@http://127.0.0.1:9/v1", asking)
+    with pytest.raises(Pending):
+        other.ask(questions(2))
+    first, second = requests(tmp_path)["requests-0001.jsonl"]
+    said = {"error": {"message": "Unsupported parameter: 'seed'"}}
+    put(tmp_path, "batch_output.jsonl", [output(first), output(second, status=400, error=said)])
+    one = judge(tmp_path)
+    with pytest.raises(Pending, match="2 questions have no answer yet: 2 requests were written"):
+        one.ask(questions(2))
+    assert one.report()["calls"] == 0 and one.report()["left_out"] == []
+    with pytest.raises(Pending, match="seed"):
+        other.ask(questions(2))
+    assert other.report()["calls"] == 1 and other.report()["left_out"] == ["seed"]
+
+
+def test_a_request_that_is_refused_twice_keeps_nobody_waiting(tmp_path):
+    files, _ = asked(tmp_path, 2)
+    first, second = files["requests-0001.jsonl"]
+    odd = output(second, status=400, error={"error": {"message": "something is odd"}})
+    put(tmp_path, "out-1.jsonl", [output(first), odd])
+    files, said = asked(tmp_path, 2)
+    assert "something is odd" in said and len(files["requests-0002.jsonl"]) == 1
+    put(tmp_path, "out-2.jsonl", [{**odd, "id": "another"}])
+    answers = judge(tmp_path).ask(questions(2))
+    assert [answer.problem for answer in answers] == [None, "server_error"]

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from _chat_server import Behaviour, serving
@@ -10,6 +11,8 @@ from _judging import SCHEMA, judge_at, question, questions
 
 from tamis.errors import UserError
 from tamis.models import named_judge
+from tamis.models._calls import Passing
+from tamis.models._stop import Stop
 from tamis.models.asking import Asking
 from tamis.protocols import PASSING, Judge, Question
 
@@ -344,3 +347,25 @@ def test_judges_that_come_and_go_lose_no_answer(tmp_path):
             judge = judge_at(server, tmp_path / str(run))
             judge.ask(questions(20))
             assert judge.report()["calls_lost"] == 0
+
+
+@pytest.mark.parametrize("name", ["@cf/meta/llama", "claude@20240620", "a#b", "\u6a21\u578b"])
+def test_a_name_may_hold_what_divides_an_address(tmp_path, name):
+    with serving() as server:
+        judge = judge_at(server, tmp_path, name)
+        judge.ask(questions(1))
+        assert server.facts().bodies[-1]["model"] == name
+    assert judge.id == f"{name}@{server.url}"
+
+
+def test_after_the_end_of_a_run_nothing_is_tried_again(tmp_path):
+    judge, stop = judge_at(SimpleNamespace(url="http://127.0.0.1:9/v1"), tmp_path), Stop()
+
+    async def fails(*_):
+        stop.error = UserError("it is over")  # meanwhile, somewhere else
+        raise Passing("server_error", "500")
+
+    judge.asker._call = fails
+    with pytest.raises(UserError, match="it is over"):
+        asyncio.run(judge.asker.answer(question(), stop))
+    assert judge.report()["retries"] == 0

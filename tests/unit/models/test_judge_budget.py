@@ -1,5 +1,9 @@
 """The hard stop: calls and money."""
 
+import socket
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+
 import pytest
 from _chat_server import Behaviour, serving
 from _judging import judge_at, question, questions
@@ -107,3 +111,54 @@ def test_judges_with_the_same_settings_share_what_may_be_spent(tmp_path):
             other.ask(questions(6))
         assert len(server.facts().requests) == 10
     assert (one.report()["calls"], other.report()["calls"]) == (6, 4)
+
+
+@contextmanager
+def nobody_accepts():
+    """The address of a server to which no connection is ever made."""
+    with ExitStack() as held:
+        server = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        waiting = True
+        while waiting:  # until the system takes no more
+            one = held.enter_context(socket.socket())
+            one.settimeout(0.5)
+            try:
+                one.connect(server.getsockname())
+            except TimeoutError:
+                waiting = False
+        yield SimpleNamespace(url=f"http://127.0.0.1:{server.getsockname()[1]}/v1")
+
+
+@pytest.mark.parametrize("place", ["http://nowhere.invalid/v1", "http://127.0.0.1:9/v1"])
+def test_what_never_reached_a_server_is_not_charged(tmp_path, place):
+    settings = {"max_calls": 2, "retries": 1, "concurrency": 4, "timeout": 0.2}
+    judge = judge_at(SimpleNamespace(url=place), tmp_path, **settings)
+    with pytest.raises(UserError, match=r"8 questions in a row .* unreachable"):
+        judge.ask(questions(50))
+    assert judge.report()["calls_lost"] == judge.asker.purse.calls == 0
+
+
+def test_a_connection_that_is_never_made_is_not_charged(tmp_path):
+    with nobody_accepts() as server:
+        judge = judge_at(server, tmp_path, max_calls=1, retries=2, timeout=0.2)
+        (answer,) = judge.ask([question()])
+    assert answer.problem == "unreachable"
+    assert judge.report()["calls_lost"] == judge.asker.purse.calls == 0
+
+
+@pytest.mark.parametrize("fault", ["slow", "reset", "truncated"])
+def test_a_call_that_was_sent_and_has_no_answer_is_charged(tmp_path, fault):
+    with serving(Behaviour(faults={fault: 1.0})) as server:
+        judge = judge_at(server, tmp_path, retries=0, timeout=0.5)
+        judge.ask([question()])
+    assert judge.report()["calls_lost"] == judge.asker.purse.calls == 1
+
+
+def test_a_server_that_counts_nothing_does_not_answer_for_nothing(tmp_path, prices):
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0}
+    said = {"choices": [{"message": {"content": "Rating: 1"}}], "usage": nothing}
+    with serving(Behaviour(always=(200, said))) as server:
+        judge = judge_at(server, tmp_path, prices=prices, max_cost=0.45, concurrency=1)
+        with pytest.raises(UserError, match=r"max_cost=0.45 USD could be crossed"):
+            judge.ask(questions(9, tokens=50))
+    assert 0 < judge.report()["calls"] < 5

@@ -9,10 +9,12 @@ from _chat_server import Behaviour, serving
 from _judging import judge_at, questions
 
 from tamis.errors import UserError
+from tamis.models import named_judge
 from tamis.models._address import Address
 from tamis.models.asking import Asking
 from tamis.models.http import HttpJudge
 from tamis.models.server import Server
+from tamis.run.session import Run
 
 pytest.importorskip("openai")
 
@@ -125,3 +127,76 @@ def test_no_key_is_needed_for_a_server_without_one(tmp_path, monkeypatch):
 
 def test_a_language_model_on_a_server_hides_the_same():
     assert Server("m", "http://ann:hush@host:1/v1/?key=abc").shown == "http://host:1/v1"
+
+
+@pytest.mark.parametrize("key", ["sk-one\nsk-secret-two", "sk-\u00e9-secret", "sk secret"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(tmp_path, monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with serving() as server:
+        with pytest.raises(UserError, match="OPENAI_API_KEY holds a space") as error:
+            judge_at(server, tmp_path, retries=0).ask(questions(1))
+        assert server.facts().requests == []
+    assert "secret" not in str(error.value)
+
+
+def test_a_key_in_the_query_stands_in_no_log(tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    with serving() as server:
+        judge_at(SimpleNamespace(url=server.url + "?key=query-secret-2"), tmp_path).ask(
+            questions(1)
+        )
+    assert "/v1/chat/completions?key=[key]" in caplog.text  # the HTTP library does log calls
+    assert "query-secret" not in caplog.text
+
+
+def test_a_key_that_could_be_a_name_is_no_variable():
+    with pytest.raises(UserError, match="variable in capitals") as error:
+        Address("http://host/v1", "hf_abcDEF")
+    assert "hf_" not in str(error.value)
+
+
+def test_a_password_with_slashes_is_not_shown():
+    with pytest.raises(UserError, match="no address of a server") as error:
+        Address("http://ann:hush/hush@host/v1")
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["http://ann:hush@host/v1", "m@ftp://ann:hush@host/v1"])
+def test_what_is_no_judge_is_named_without_its_password(tmp_path, name):
+    with pytest.raises(UserError) as error:
+        named_judge(name, Asking(ledger=tmp_path / "replies.sqlite"))
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "none://ann:hush@h:1"),
+        ("SSL_CERT_FILE", "/nowhere"),
+        ("ALL_PROXY", "http://h:x"),
+    ],
+)
+def test_what_the_environment_says_wrong_of_the_network_is_told(
+    tmp_path, monkeypatch, variable, value
+):
+    monkeypatch.setenv(variable, value)
+    with serving() as server:
+        judge = judge_at(server, tmp_path)
+        with pytest.raises(UserError, match=r"cannot be called .* SSL_CERT_FILE") as error:
+            judge.ask(questions(1))
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("", "auto"), ("m", "int8")])
+def test_a_language_model_that_cannot_be_is_named_without_its_password(name, dtype):
+    with pytest.raises(UserError) as error:
+        Server.named(f"{name}@http://ann:hush@host/v1?key=hush", dtype)
+    assert "host" in str(error.value) and "hush" not in str(error.value)
+
+
+def test_progress_names_the_judge_without_its_password(tmp_path):
+    told, asking = [], Asking(ledger=tmp_path / "replies.sqlite")
+    place = "judge@http://ann:hush@host/v1?key=hush"
+    run = Run(judge=place, asking=asking, progress=lambda *said: told.append(said))
+    run.resource("Judge").told({"done": 1, "of": 2})
+    assert told == [("asking judge@http://host/v1", 1, 2)]

@@ -142,3 +142,33 @@ def test_a_ledger_that_stays_locked_is_named(tmp_path, monkeypatch):
     other.close()
     ledger.put(KEY, REPLY)
     assert ledger.has([KEY]) == {KEY}
+
+
+OPENER = """
+import sys
+from pathlib import Path
+from tamis.models.ledger import Ledger
+for number in sys.stdin:
+    Ledger(Path(sys.argv[1]) / number.strip() / "replies.sqlite").form("x")
+    print(number, flush=True)
+"""
+
+
+def test_processes_that_make_the_same_ledger_at_once_all_get_it(tmp_path):
+    makers = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for number in range(40):
+        for maker in makers:
+            maker.stdin.write(f"{number}\n")
+            maker.stdin.flush()
+        if any(not maker.stdout.readline() for maker in makers):
+            break
+    assert [maker.communicate()[1] for maker in makers] == [""] * 4

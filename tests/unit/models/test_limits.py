@@ -182,3 +182,9 @@ def test_who_leaves_the_queue_takes_no_place():
         return gate.inside
 
     assert asyncio.run(work()) == 1
+
+
+@pytest.mark.parametrize("limit", ["0", "0.001", "9" * 400, "-5", "nan", "1e9"])
+def test_a_limit_that_cannot_be_is_none(limit):
+    headers = {"x-ratelimit-limit-requests": limit, "x-ratelimit-remaining-requests": "0"}
+    assert allowance(headers, "requests") is None

@@ -94,3 +94,10 @@ def test_a_model_that_changes_shows_in_the_report():
     report = tally.report()
     assert report["models"] == {"m-1": 2, "m-2": 1}
     assert report["fingerprints"] == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("count", [0, -1, 2.0, True, "9", None, 2**63])
+def test_counts_that_cannot_be_are_no_counts(count):
+    usage = {"prompt_tokens": count, "completion_tokens": count}
+    reply = read_reply(body({"content": "Rating: 1"}, usage=usage))
+    assert (reply.prompt_tokens, reply.completion_tokens, reply.counted) == (None, None, False)

@@ -196,3 +196,19 @@ def test_a_copy_of_a_chosen_row_is_skipped(mine):
 def test_nothing_to_learn_from_is_refused(mine, wrong, name):
     with pytest.raises(UserError, match=name):
         deita(mine, dataset(pool(30)), Budget(count=5), **{**SMALL, **wrong})
+
+
+def test_too_few_rows_to_learn_from_are_refused_before_anything_is_asked(mine):
+    with pytest.raises(UserError, match=r"4 rows and 3 rounds give 16 variants.*20 are needed"):
+        deita(mine, dataset(pool(4)), Budget(count=2), **SMALL)
+    assert mine.judge.waves == []
+
+
+def test_just_enough_rows_are_asked_about(mine):
+    picked = deita(mine, dataset(pool(5)), Budget(count=2), **SMALL)
+    assert picked.info["complexity"]["rated"] == 20
+
+
+def test_one_round_is_enough_to_compare_a_text_with_its_rewriting(mine):
+    picked = deita(mine, dataset(pool(40)), Budget(count=2), **{**SMALL, "rounds": 1})
+    assert picked.info["complexity"]["rated"] == 80 == picked.info["quality"]["rated"]

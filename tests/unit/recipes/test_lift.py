@@ -110,3 +110,19 @@ def test_an_expanded_pool_is_read_like_any_other(mine, judge):
 def test_a_percentile_that_keeps_nothing_is_refused(mine, percentile):
     with pytest.raises(UserError, match="percentile"):
         lift(mine, dataset(rows(5)), Budget(count=1), percentile=percentile)
+
+
+def test_weights_are_taken_to_the_last_digit(mine):
+    weights = (0.123456789, 1.0)
+    data = dataset(rows(101))
+    picked = lift(mine, data, Budget(count=1), variance=VARIANCE, weights=weights)
+    n = int(picked.rows[0])
+    length = mine.columns(data).scores("length_score, by lift")[n]
+    expected = (weights[0] * points(n)[-1] + length) / sum(weights)
+    assert picked.gains[0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_at_percentile_0_the_rows_that_vary_least_alone_are_dropped(mine):
+    picked = lift(mine, dataset(rows(5)), Budget(count=5), variance=VARIANCE, percentile=0)
+    assert picked.info["rated"] == 4
+    assert picked.dropped[f"{VARIANCE} not above percentile 0"].tolist() == [0]

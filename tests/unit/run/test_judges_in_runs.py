@@ -63,6 +63,28 @@ def test_a_column_made_of_one_with_a_trouble_of_the_moment_is_not_stored_either(
     assert second.column(mean).problem.null_count == 6
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        "learned(labels=alpagasus)",
+        "weighted_mean(of=[learned(labels=alpagasus),length],weights=[1,1])",
+    ],
+)
+def test_a_column_without_gaps_that_learned_from_one_with_gaps_is_not_stored(tmp_path, column):
+    rows = [{"instruction": f"q {i}", "output": f"answer {i % 6}\n{'so ' * i}"} for i in range(40)]
+    scores(tmp_path / "a", Scripted({2: "timed_out"}), [column], rows)
+    later = scores(tmp_path / "a", Scripted({}), [column], rows).column(column)
+    assert (
+        later.values == scores(tmp_path / "b", Scripted({}), [column], rows).column(column).values
+    )
+
+
+def test_a_column_made_of_settled_ones_is_stored(tmp_path, monkeypatch):
+    scores(tmp_path, Scripted({2: "refused"}), ["mean_rank(of=[alpagasus,length])"])
+    monkeypatch.setattr("tamis.run.execute.call", None)
+    scores(tmp_path, Scripted({}), ["mean_rank(of=[alpagasus,length])"])
+
+
 def test_two_judges_stand_beside_each_other(tmp_path):
     run = Run(store=tmp_path, judge=Scripted({}))
     run.loaded["judge other"] = Scripted({1: "refused"}, id="other")

@@ -73,3 +73,10 @@ def test_a_rubric_of_ones_own_says_itself_where_the_number_stands():
 def test_a_rubric_of_another_kind_is_refused_before_anything_is_asked():
     with pytest.raises(UserError, match="a verdict of number or integer"):
         find("alpagasus").resolve({"prompt": "tegit"})
+
+
+def test_a_dimension_that_the_rubric_does_not_show_is_refused():
+    judge = always("Score: 5")
+    with pytest.raises(UserError, match="where helpfulness would stand"):
+        alpagasus(ROW, judge, dimension="helpfulness", prompt="ask = 'Rate {answer}.'\n")
+    assert judge.calls == []

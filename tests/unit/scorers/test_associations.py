@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tamis.scorers._associations import associated
-from tamis.scorers._tags import tagged
+from tamis.tags import tagged
 from tamis.testing import dataset
 from tamis.types import Pool
 

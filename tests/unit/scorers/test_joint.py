@@ -50,7 +50,7 @@ def test_a_request_is_shown_with_its_answers():
     together(judge, QUALITY, [Group("row", VARIANTS, {"question": "What is it?"})])
     texts = quoted(judge.waves[0][0])
     assert list(texts) == ["question", "variant 1", "variant 2", "variant 3", "variant 4"]
-    assert texts["question"] == "What is it?" and "4 items" in judge.waves[0][0].messages[-1][1]
+    assert texts["question"] == "What is it?" and "4 numbers" in judge.waves[0][0].messages[-1][1]
 
 
 @pytest.mark.parametrize("said", ["Ratings: 1, 2, 3", "Ratings: 1, 2, 3, 4, 5", "1 2 3 4"])

@@ -13,10 +13,9 @@ from conftest import ROOT, shared_root
 from tamis.errors import UserError
 from tamis.models.fake import FakeEmbedder
 from tamis.run.session import Run
-from tamis.scorers import learned as module
 from tamis.scorers._features import BUCKETS, figures, text_blocks, word_buckets
+from tamis.scorers._labelled import labelled
 from tamis.scorers._ridge import STRENGTHS, Sums, error, fitted, solved
-from tamis.scorers._taught import taught
 from tamis.scorers.learned import learned
 from tamis.testing import dataset
 from tamis.types import Pool
@@ -118,7 +117,7 @@ def test_noise_is_held_down_and_a_clean_law_is_not():
 
 def test_rows_of_an_instruction_are_in_one_fold():
     data = dataset(rows(60))
-    found = taught(Pool.of(data, label=np.arange(60.0)), "label", (), "all", 5, 0)
+    found = labelled(Pool.of(data, label=np.arange(60.0)), "label", (), "all", 5, 0)
     fold = dict(zip(found.rows.tolist(), found.folds.tolist(), strict=True))
     assert all(fold[row] == fold[row + 1] for row in range(0, 60, 2))
     assert np.bincount(found.folds).tolist() == [12] * 5
@@ -127,20 +126,20 @@ def test_rows_of_an_instruction_are_in_one_fold():
 def test_groups_may_be_named():
     named = [f"{place % 10}" for place in range(60)]
     pool = Pool.of(dataset(rows(60)), label=np.arange(60.0), source=named)
-    found = taught(pool, "label", ("source",), "all", 5, 0)
+    found = labelled(pool, "label", ("source",), "all", 5, 0)
     fold = dict(zip(found.rows.tolist(), found.folds.tolist(), strict=True))
     assert all(fold[row] == fold[row % 10] for row in range(60))
 
 
 def test_a_row_that_lacks_a_group_is_alone():
     pool = Pool.of(dataset(rows(40)), label=np.arange(40.0), source=[None] * 40)
-    assert len(set(taught(pool, "label", ("source",), "all", 5, 0).groups.tolist())) == 40
+    assert len(set(labelled(pool, "label", ("source",), "all", 5, 0).groups.tolist())) == 40
 
 
 def test_blocks_hold_whole_groups_of_one_fold(monkeypatch):
-    monkeypatch.setattr("tamis.scorers._taught.ROWS", 7)
+    monkeypatch.setattr("tamis.scorers._labelled.ROWS", 7)
     pool = Pool.of(dataset(rows(60)), label=np.arange(60.0))
-    found = taught(pool, "label", (), "all", 3, 0)
+    found = labelled(pool, "label", (), "all", 3, 0)
     cuts = found.cuts()
     assert sum(len(block) for block in found.blocks()) == 60
     assert len(cuts) >= 9
@@ -200,7 +199,7 @@ def test_few_rows_are_solved_in_fewer_dimensions(monkeypatch, loss):
     labels = np.where(np.arange(60) < 50, words_of(given), np.nan)
     pool = Pool.of(dataset(given), label=labels)
     first = score(pool, loss=loss)
-    monkeypatch.setattr(module, "FEW", 0)
+    monkeypatch.setattr("tamis.scorers._fold_models.FEW", 0)
     np.testing.assert_allclose(score(pool, loss=loss), first, rtol=1e-6, atol=1e-6)
 
 

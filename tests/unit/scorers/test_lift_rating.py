@@ -1,9 +1,12 @@
+import re
+
 import pytest
 from _answering import Answering, quoted
 from _rows import batch
 
 from tamis.errors import UserError
 from tamis.protocols import Answer
+from tamis.registry import find
 from tamis.scorers.lift_rating import lift_rating, summed
 
 OFFICIAL = [(2, 10, 20, 35, 67), (15, 20, 21, 35, 91), (10, 13, 23, 35, 81)]
@@ -37,8 +40,15 @@ def test_a_wrong_total_can_be_added_up_or_believed(total, value):
     assert rated(["Points: 15, 20, 21, 35, 90"], total=total)[0].values.to_pylist() == [value]
 
 
-def test_a_part_above_its_points_is_out_of_range():
-    column, _ = rated(["Points: 16, 20, 21, 34, 91"])
+MOST = (15, 25, 25, 35)
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_part_above_its_points_is_out_of_range(part):
+    points = [*MOST, 100]
+    assert rated([f"Points: {', '.join(map(str, points))}"])[0].values.to_pylist() == [100]
+    points[part] += 1
+    column, _ = rated([f"Points: {', '.join(map(str, points))}"])
     assert column.problem.to_pylist() == ["out_of_range"]
 
 
@@ -55,6 +65,14 @@ def test_a_problem_of_the_judge_is_the_problem_of_the_row():
     assert column.values.to_pylist() == [None, 0]
 
 
-def test_a_rubric_with_one_number_is_refused():
-    with pytest.raises(UserError, match="numbers"):
-        rated([""], prompt="alpagasus")
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ("alpagasus", "a verdict of numbers is needed"),
+        ("ask = 'Rate them.'\nverdict = 'numbers'\n", "it shows nothing of the row"),
+        ("ask = '{answer} {wit}'\nverdict = 'numbers'\n", "the mark {wit}, which nothing fills"),
+    ],
+)
+def test_a_rubric_that_does_not_fit_is_refused_before_anything_is_asked(prompt, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        find("lift_rating").resolve({"prompt": prompt})

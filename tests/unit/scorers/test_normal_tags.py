@@ -3,8 +3,8 @@ import pytest
 
 from tamis.errors import UserError
 from tamis.models.fake import FakeEmbedder
-from tamis.scorers._tags import tagged
 from tamis.scorers.normal_tags import normal_tags
+from tamis.tags import tagged
 from tamis.testing import dataset
 from tamis.types import Column, Pool
 
@@ -69,6 +69,12 @@ def test_spellings_merge_into_the_most_frequent():
     rows = [["Data Analysis"], ["data-analysis"], ["data analysis!"], ["Stories"], ["story"]]
     assert normal(rows, rules="porter") == [["data analysis"]] * 3 + [["stories"]] * 2
     assert normal([*rows, ["Story"]], rules="porter")[3:] == [["story"]] * 3
+
+
+def test_a_tag_near_no_other_joins_none_of_several_clusters():
+    near = Near(a=0, b=1, c=40, d=41, y=80, z=160)
+    rows = [["a"], ["b"], ["c"], ["d"], ["y"], ["z"]]
+    assert normal(rows, near, eps=0.01) == [["a"], ["a"], ["c"], ["c"], ["y"], ["z"]]
 
 
 def test_a_row_with_two_spellings_has_one_tag():

@@ -3,6 +3,7 @@ from _answering import Answering, quoted
 
 from tamis.errors import UserError
 from tamis.protocols import Answer
+from tamis.registry import find
 from tamis.scorers.open_tags import open_tags
 from tamis.testing import dataset
 from tamis.types import Batch
@@ -156,7 +157,7 @@ def test_tags_without_explanations_are_asked_for_by_name():
 
 def test_a_rubric_of_another_kind_is_refused():
     with pytest.raises(UserError, match="tags"):
-        open_tags(rows("apples"), by_word(), prompt="alpagasus")
+        find("open_tags").resolve({"prompt": "alpagasus"})
 
 
 def test_a_query_is_quoted():

@@ -97,3 +97,9 @@ def test_rows_that_are_all_alike_have_no_variance():
 def test_a_share_above_1_is_refused():
     with pytest.raises(UserError, match="share"):
         row_variance(pool_of(correlated()), share=95)
+
+
+def test_among_one_component_there_is_a_population_s_variance_and_no_sample_s():
+    pool = pool_of(np.outer(np.arange(5.0), [1, 2, 3]))
+    assert row_variance(pool, divisor="population").values.to_pylist() == [0.0] * 5
+    assert row_variance(pool).problem.to_pylist() == ["undefined"] * 5

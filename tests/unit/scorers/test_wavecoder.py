@@ -96,3 +96,11 @@ def test_rules_of_ones_own():
     params = find("wavecoder").resolve({"prompt": own, "task": "haiku", "value": "share"})
     params.pop("judge")
     assert scored("1: yes\n2: no\nScore: no", **params) == (0.5, None)
+
+
+def test_a_rubric_that_does_not_show_the_rules_is_refused():
+    own = "ask = 'Check {answer}.'\nverdict = 'rules'\nrules.generation = ['Is it code?']\n"
+    judge = always("Verdict: yes")
+    with pytest.raises(UserError, match=r"needs the mark \{rules\}"):
+        wavecoder(ROW, judge, prompt=own)
+    assert judge.calls == []

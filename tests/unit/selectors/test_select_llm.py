@@ -232,10 +232,19 @@ def test_settings_that_mean_nothing_are_refused(wrong):
         select(pool(3), Answering(largest), **wrong)
 
 
-def test_a_rubric_without_a_place_for_the_list_is_refused():
-    mine = 'ask = "Choose {count}."\nverdict = "picks"\n'
-    with pytest.raises(UserError, match="items"):
-        select(pool(3), Answering(largest), prompt=mine)
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        ("Choose {count}.", "needs the mark {items}"),
+        ("Choose {count} of {{items}}.", "needs the mark {items}"),
+        ("Choose {count} of {items} for {question}", "remove {question}"),
+    ],
+)
+def test_a_rubric_that_cannot_show_the_list_is_refused(ask, message):
+    judge = Answering(largest)
+    with pytest.raises(UserError, match=re.escape(message)):
+        select(pool(3), judge, prompt=f"ask = '{ask}'\nverdict = 'picks'\n")
+    assert judge.waves == []
 
 
 def test_a_rubric_of_ones_own():
@@ -243,3 +252,9 @@ def test_a_rubric_of_ones_own():
     judge = Answering(lambda question: "Best: 2")
     chosen = select(pool(3), judge, prompt=mine, shown=3)
     assert chosen.rows[0] == numbers_of(questions(judge)[0])[2]
+
+
+def test_a_list_may_have_two_rows():
+    judge = Answering(largest)
+    select(pool(4), judge, shown=2, named=1)
+    assert [len(numbers_of(question)) for question in questions(judge)] == [2, 2]

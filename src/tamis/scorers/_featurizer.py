@@ -1,4 +1,4 @@
-"""Rows as a linear model sees them: figures, words in buckets, and vectors of meaning."""
+"""The features of rows that a linear model is shown: figures, word buckets, embeddings."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def parts(batch: Batch, of: Part) -> tuple[pa.Array, pa.Array]:
 
 
 @dataclass(frozen=True, slots=True)
-class Eye:
-    """Features of rows; figures are scaled by their mean and deviation over the rows it opened on.
+class Featurizer:
+    """Makes features of rows; figures are scaled by their mean and deviation over some of them.
 
     Labels play no part in the scale.
     """
@@ -36,7 +36,7 @@ class Eye:
     scale: Floats
 
     @classmethod
-    def opened(cls, embedder: Embedder, of: Part, batches: Iterable[Batch]) -> Eye:
+    def scaled(cls, embedder: Embedder, of: Part, batches: Iterable[Batch]) -> Featurizer:
         """Scaled by these rows, of which there must be some; a figure equal in all is left out."""
         seen = [figures(*parts(batch, of)).astype(np.float32) for batch in batches]
         shown = np.concatenate(seen)

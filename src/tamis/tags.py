@@ -1,4 +1,4 @@
-"""The tags of all rows as flat arrays, and how tags become fewer: some drop out, some merge.
+"""The tags of rows as flat arrays, so that no rows x tags matrix is ever built.
 
 Tags are numbered in the order of their names, so that nothing depends on the order of the rows.
 """
@@ -68,14 +68,19 @@ class Tagged:
         return self.renamed(names)
 
 
-def tagged(pool: Pool, name: str) -> Tagged:
-    """The tags in a column; a plain label counts as one tag, a row without a value has none."""
+def tagged(pool: Pool, name: str, rows: Ints | None = None) -> Tagged:
+    """The tags in a column of these rows, or of all; a plain label counts as one tag.
+
+    A repeated tag counts once, a row without a value has none. Raises UserError for a column of
+    anything but strings.
+    """
     values = pool.column(name).values
-    if pa.types.is_string(values.type):
-        rows, flat = np.arange(len(values)), values
-    elif pa.types.is_list(values.type) and pa.types.is_string(values.type.value_type):
-        rows = np.asarray(pc.list_parent_indices(values), np.int64)
-        flat = values.flatten()
+    if rows is not None:
+        values = values.take(pa.array(rows))
+    if _is_list(values.type) and _is_text(values.type.value_type):
+        owners, flat = np.asarray(pc.list_parent_indices(values), np.int64), values.flatten()
+    elif _is_text(values.type):
+        owners, flat = np.arange(len(values)), values
     else:
         raise UserError(f"column {name!r} holds {values.type}, and tags are needed here: strings")
     there = np.asarray(flat.is_valid(), bool)
@@ -84,7 +89,29 @@ def tagged(pool: Pool, name: str) -> Tagged:
     names = sorted(found)
     place = {tag: code for code, tag in enumerate(names)}
     into = np.array([place[tag] for tag in found], np.int64)
-    return _tagged(names, rows[there], into[np.asarray(coded.indices, np.int64)], len(pool))
+    codes = into[np.asarray(coded.indices, np.int64)]
+    return _tagged(names, owners[there], codes, len(values))
+
+
+def distinct(tags: Sequence[str]) -> list[str]:
+    """Tags without the blanks around them, each once, where it came first; blank ones are none."""
+    return [tag for tag in dict.fromkeys(tag.strip() for tag in tags) if tag]
+
+
+def entries(starts: Ints, rows: Ints) -> tuple[Ints, Ints]:
+    """Places of the entries of these rows in the flat array, and how many each row has."""
+    lengths = starts[rows + 1] - starts[rows]
+    ends = np.cumsum(lengths)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(starts[rows] - ends + lengths, lengths), lengths
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _tagged(names: list[str], rows: Ints, codes: Ints, count: int) -> Tagged:

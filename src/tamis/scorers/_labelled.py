@@ -12,15 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tamis.errors import UserError
-from tamis.scorers._eye import parts
 from tamis.scorers._features import is_blank
+from tamis.scorers._featurizer import parts
 from tamis.types import Batch, Floats, Ints, Part, Pool
 
 LEAST = 20
 ROWS = 1024  # rows in a block, but for groups that go on
 
 
-class Taught(NamedTuple):
+class Labelled(NamedTuple):
     """Labelled rows that have text, fold by fold and in it group by group, then by id."""
 
     rows: Ints  # positions in the pool
@@ -71,9 +71,9 @@ class Taught(NamedTuple):
         return int((lowest < highest).sum())
 
 
-def taught(
+def labelled(
     pool: Pool, labels: str, groups: Sequence[str], of: Part, folds: int, seed: int
-) -> Taught:
+) -> Labelled:
     """The rows with a label and a text that `of` names, in folds decided by the seed and groups."""
     values = _numbers(pool, labels)
     rows, keys, tables, at = [], [], [], 0
@@ -89,7 +89,7 @@ def taught(
     group, fold = _dealt(keys, folds, seed)
     order = np.lexsort((np.asarray(table["id"].to_pylist(), str), group, fold))
     found = at_row[order]
-    return Taught(found, values[found], group[order], fold[order], table.take(pa.array(order)))
+    return Labelled(found, values[found], group[order], fold[order], table.take(pa.array(order)))
 
 
 def _named(batch: Batch, columns: list[list[object]]) -> list[str]:
