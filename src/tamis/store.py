@@ -36,9 +36,10 @@ def default_root() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A folder of score columns."""
+    """A folder of score columns; one `beneath` it is read too and never written."""
 
     root: Path
+    beneath: Path | None = None
 
     def folder(self, method: str, key: str) -> Path:
         # a method from a user's file is named by its path: keep the last part, the key is unique
@@ -64,7 +65,11 @@ class Store:
 
     def parts(self, folder: Path) -> set[Path]:
         """The committed parts of a column."""
-        return set(folder.glob("part-*.parquet"))
+        found = set(folder.glob("part-*.parquet"))
+        if self.beneath is not None:
+            below = self.beneath / folder.relative_to(self.root)
+            found.update(below.glob("part-*.parquet"))
+        return found
 
     def append(self, folder: Path, ids: pa.ChunkedArray, column: Column) -> Path:
         """Commits one part; a killed process leaves either the whole part or none."""

@@ -81,6 +81,15 @@ def rubric(given: str) -> Rubric:
     return checked(_packaged(given), given) if given in known() else checked(given, "the rubric")
 
 
+@cache
+def words() -> str:
+    """Hash of all rubrics in the package and of the sentences around them, for cache keys."""
+    folder = files("tamis").joinpath("assets/rubrics")
+    texts = {file.name: file.read_text("utf-8") for file in folder.iterdir()}
+    inside = json.dumps(texts, sort_keys=True).encode()
+    return hashlib.blake2b(inside, digest_size=8).hexdigest()
+
+
 def _packaged(name: str) -> str:
     return files("tamis").joinpath(f"assets/rubrics/{name}.toml").read_text("utf-8")
 

@@ -59,6 +59,7 @@ class Gate:
         self.most, self.limit = most, float(most)
         self.inside = 0
         self._until = self._lowered = 0.0
+        self._well, self._chance = 0, False  # calls that went well since; whether it was chance
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def enter(self) -> None:
@@ -107,12 +108,19 @@ class Gate:
         self._until = max(self._until, time.monotonic() + seconds)
 
     def went_well(self) -> None:
-        """An eighth of all places comes back with each round of calls that went well."""
-        self.limit = min(float(self.most), self.limit + max(self.most / 8, 1.0) / self.limit)
+        """An eighth of all places comes back with each round of calls that went well.
+
+        After a complaint that came by chance, which a round of calls without one shows, a place
+        comes back with each call.
+        """
+        self._well += 1
+        step = 1.0 if self._chance else max(self.most / 8, 1.0) / self.limit
+        self.limit = min(float(self.most), self.limit + step)
 
     def overloaded(self, sent: float) -> None:
         """Half as many at a time, once for all calls that were sent before that took effect."""
         if sent >= self._lowered:
+            self._well, self._chance = 0, self._well >= self.limit
             self.limit = max(1.0, self.limit / 2)
             self._lowered = time.monotonic()
 

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -149,6 +150,7 @@ def rehearsed(run: Run, data: Dataset, reference: Reference, budget: Budget) -> 
     with tempfile.TemporaryDirectory() as store:
         loaded = {n: one for n, one in run.loaded.items() if not n.startswith("judge")}
         trial = replace(run, store=store, loaded=loaded, log=[], computed={}, progress=silent)
+        trial.scores = Store(Path(store), beneath=run.scores.root)
         trial.around_judges = lambda judge: Counting(judge, tokenizer)
         with suppress(UserError):  # a selection that fails by its examples has counted all the same
             pick(data, reference, budget, trial)

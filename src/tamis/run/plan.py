@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from tamis.errors import UserError
+from tamis.judging import rubrics
 from tamis.notation import Reference, parse
 from tamis.registry import find
 from tamis.spec import Spec
@@ -89,6 +90,8 @@ def _add(
         argument: setting.resource(protocol.__name__, **which_model(spec, params)).id
         for argument, protocol in spec.resources.items()
     }
+    if spec.asks:  # a parameter holds a rubric's name, and what it says may change
+        inputs["rubrics"] = rubrics.words()
     if spec.scope == "table":
         inputs["data"] = data_fingerprint
     for argument in spec.targets:

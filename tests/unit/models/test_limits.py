@@ -188,3 +188,26 @@ def test_who_leaves_the_queue_takes_no_place():
 def test_a_limit_that_cannot_be_is_none(limit):
     headers = {"x-ratelimit-limit-requests": limit, "x-ratelimit-remaining-requests": "0"}
     assert allowance(headers, "requests") is None
+
+
+def ran(gate, complains, calls=4000):
+    """Mean limit over calls of which some are complained about, and their share."""
+    limits, complaints = [], 0
+    for call in range(calls):
+        limits.append(gate.limit)
+        if complains(call, gate.limit):
+            complaints += 1
+            gate.overloaded(time.monotonic())
+        else:
+            gate.went_well()
+    return sum(limits) / calls, complaints / calls
+
+
+def test_complaints_by_chance_cost_little():
+    mean, share = ran(Gate(16), lambda call, limit: call % 19 == 18)
+    assert mean > 13 and share > 0.05
+
+
+def test_a_server_that_holds_half_as_many_is_asked_about_as_many():
+    mean, share = ran(Gate(16), lambda call, limit: limit > 8)
+    assert 5 < mean <= 8 and share < 0.13

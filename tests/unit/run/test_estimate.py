@@ -5,11 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from tamis.budget import Budget
 from tamis.models.asking import Asking
 from tamis.models.prices import Price
+from tamis.notation import parse
 from tamis.protocols import Answer
-from tamis.run.estimate import SAMPLE
+from tamis.run.estimate import SAMPLE, rehearsed
 from tamis.run.session import Run
+from tamis.store import Store
 from tamis.testing import dataset
 
 PRICE = Price(input=1.0, output=10.0)
@@ -96,3 +99,26 @@ def test_time_is_pace_over_concurrency_or_what_the_limits_leave(tmp_path, settin
     judge.pace, judge.at_once = 3.0, asking.concurrency
     (found,) = Run(store=tmp_path, judge=judge, asking=asking).estimate(rows(20), ["alpagasus"])
     assert found.measured and found.seconds == pytest.approx(seconds)
+
+
+def test_a_rehearsal_reads_the_store_and_leaves_nothing_there(tmp_path):
+    data, judge = rows(60), Counted()
+    run = Run(store=tmp_path, judge=judge)
+    run.score(data, ["mtld"])
+    before = sorted(tmp_path.rglob("*"))
+    said = []
+    run.progress = lambda *told: said.append(told)
+    reference = parse("judge_cascade(by=alpagasus,cheap=mtld,audit=40,recall=0.5)")
+    (found,) = rehearsed(run, data, reference, Budget(count=5))
+    assert 40 <= found.calls <= 60
+    assert judge.asked == 0
+    assert sorted(tmp_path.rglob("*")) == before
+    assert said == []
+
+
+def test_a_store_beneath_is_read(tmp_path):
+    Run(store=tmp_path / "one").score(rows(5), ["length"])
+    step = Run(store=tmp_path / "one").plan(rows(5), ["length"])[0]
+    upper = Store(tmp_path / "two", beneath=tmp_path / "one")
+    missing = upper.read(upper.folder("length", step.key), rows(5).ids)[1]
+    assert not missing.any()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tamis.errors import UserError
+from tamis.judging import rubrics
 from tamis.protocols import Answer
 from tamis.run.session import Run
 from tamis.testing import dataset
@@ -96,3 +97,11 @@ def test_two_judges_stand_beside_each_other(tmp_path):
 def test_a_method_that_asks_needs_a_judge(tmp_path):
     with pytest.raises(UserError, match="--judge"):
         scores(tmp_path, "")
+
+
+def test_other_words_of_the_package_are_another_column(tmp_path, monkeypatch):
+    scores(tmp_path, Scripted({}))
+    monkeypatch.setattr(rubrics, "words", lambda: "as a later version has them")
+    later = Scripted({})
+    scores(tmp_path, later)
+    assert len(later.asked) == 6
