@@ -37,12 +37,12 @@ import numpy as np
 
 from tamis import api, scorer
 from tamis.budget import Budget
-from tamis.intervals import wilson
+from tamis.intervals import Interval, wilson
 from tamis.notation import parse
 from tamis.recipes.judge_cascade import judge_cascade
 from tamis.run.session import Run
 from tamis.scorers.field import field_values
-from tamis.types import Batch, Column, Dataset, Floats
+from tamis.types import Batch, Column, Dataset, Floats, Ints
 
 LONGER = "length"  # in characters, the higher bar of the two on the train file
 LABELS = "labels=field(name=label),groups=field(name=pair)"
@@ -195,15 +195,27 @@ def cascades(data: Dataset, run: Run, share: float) -> Iterator[dict[str, Any]]:
         asked = judge_cascade(run, data, budget.of(len(data)), by=judge, cheap=cheap, audit=AUDIT)
         known = ~np.isnan(run.columns(data).scores(f"{judge}, by cascade"))
         known |= ~np.isnan(sample) & (cheap != LONGER)
+        prefers = split(asked.rows, len(data))
         yield {
             "cheap": cheap,
             "revised among picks, cheap alone": float(label[alone.rows].mean()),
             "with the judge": float(label[asked.rows].mean()),
+            "prefers revised": prefers.value,
+            "wilson": (prefers.low, prefers.high),
             "judged": asked.info["judged"],
             "with those that taught": int(known.sum()),
             "of rows": len(data),
             "stopped by": asked.info["stopped"],
         }
+
+
+def split(rows: Ints, count: int) -> Interval:
+    """Of the pairs of which one row is picked, how often it is the revised one."""
+    picked = np.zeros(count)
+    picked[rows] = 1
+    won = preferred(picked)
+    decided = won[won != 0.5]
+    return wilson(float(decided.mean()), len(decided))
 
 
 def _field(data: Dataset, name: str) -> list[Any]:
