@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from judge_quality import unescaped
 from numpy.typing import NDArray
 
 from tamis import api
@@ -73,7 +74,8 @@ def revised(data: Path) -> tuple[list[dict[str, str]], NDArray[np.bool_]]:
     for part in ("train", "valid"):
         with open(data / f"selections/car/APE_score_{part}.csv", newline="") as file:
             for record in csv.DictReader(file):
-                ask, _, answer = record["src"].partition(" Response: ")
+                # raw answers hold JSON's escapes and revised ones do not
+                ask, _, answer = unescaped(record["src"]).partition(" Response: ")
                 rows.append({"instruction": ask.removeprefix("Instruction: "), "output": answer})
                 labels.append(record["score"] == "1")
     return rows, np.array(labels)
