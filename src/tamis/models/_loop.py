@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
+GRACE = 3.0
+"""Seconds for what is on its way when a run is interrupted: it may be charged."""
+
 _lock = threading.Lock()
 _loops: dict[int, asyncio.AbstractEventLoop] = {}  # by process: a fork does not inherit threads
 
@@ -28,10 +31,22 @@ def loop() -> asyncio.AbstractEventLoop:
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of the work; where the caller is interrupted, the work is cancelled."""
-    future = asyncio.run_coroutine_threadsafe(work, loop())
+    """The result of the work; where the caller is interrupted, the work is cancelled.
+
+    It has GRACE seconds to come to an end; a second interruption does not wait.
+    """
+    ended = threading.Event()
+
+    async def whole() -> Result:
+        try:
+            return await work
+        finally:
+            ended.set()
+
+    future = asyncio.run_coroutine_threadsafe(whole(), loop())
     try:
         return future.result()
     except BaseException:
         future.cancel()
+        ended.wait(GRACE + 1)
         raise

@@ -157,14 +157,17 @@ class HttpJudge:
         size = min(2 * self.asking.concurrency, len(left))
         stop.tasks = [asyncio.create_task(work(rest)) for _ in range(size)]
         try:
-            found = await asyncio.gather(*stop.tasks, return_exceptions=True)
+            await asyncio.wait(stop.tasks)
+        except asyncio.CancelledError:
+            stop.set(UserError("interrupted"))  # what is on its way comes home
+            await asyncio.wait(stop.tasks, timeout=_loop.GRACE)
+            raise
         finally:
             for task in stop.tasks:
                 task.cancel()
         stop.check()
-        for each in found:
-            if isinstance(each, BaseException):
-                raise each
+        for task in stop.tasks:
+            task.result()
 
     async def _once(self, question: Question, stop: Stop) -> Answer:
         """The answer; whoever asks the same at the same time waits for it."""

@@ -37,19 +37,34 @@ def rows(path: Path) -> int:
         file.close()
 
 
+def started(server, folder):
+    """A process that asks 600 questions."""
+    here = str(Path(__file__).parent)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([here, *filter(None, sys.path)])}
+    command = [sys.executable, "-c", CLIENT, server.url, str(folder)]
+    client = subprocess.Popen(command, env=env, stderr=subprocess.PIPE)
+    while rows(folder / "replies.sqlite") < 200:
+        assert client.poll() is None
+        time.sleep(0.01)
+    return client
+
+
+def test_an_interrupted_run_waits_for_what_is_on_its_way(tmp_path):
+    with serving(Behaviour(latency=0.3)) as server:
+        client = started(server, tmp_path)
+        client.send_signal(signal.SIGINT)
+        _, said = client.communicate()
+        answered = sum(server.facts().answered().values())
+    assert client.returncode != 0 and b"KeyboardInterrupt" in said
+    assert rows(tmp_path / "replies.sqlite") == answered < 600
+
+
 def test_a_killed_run_goes_on_and_pays_for_nothing_that_was_kept(tmp_path):
     ledger = tmp_path / "replies.sqlite"
-    here = str(Path(__file__).parent)
     with serving(Behaviour(latency=0.1)) as server:
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join([here, *filter(None, sys.path)])}
-        client = subprocess.Popen(
-            [sys.executable, "-c", CLIENT, server.url, str(tmp_path)], env=env
-        )
-        while rows(ledger) < 200:
-            assert client.poll() is None
-            time.sleep(0.01)
+        client = started(server, tmp_path)
         client.send_signal(signal.SIGKILL)
-        client.wait()
+        client.communicate()
         time.sleep(0.3)  # what was on its way ends at the server
         kept = rows(ledger)
         before = server.facts().answered()
