@@ -245,8 +245,7 @@ def select(
     if order not in ("pick", "source"):
         raise UserError(f"order is pick or source, not {order!r}")
     run = _with_target(run, target)
-    quotas = [quota] if isinstance(quota, str) else list(quota)
-    limit = Budget.parse(budget).within(quotas)
+    limit = Budget.parse(budget).within([quota] if isinstance(quota, str) else list(quota))
     scores = [scores] if isinstance(scores, str) else list(scores)
     written = parse(method)
     reference = Reference(written.method, {**written.params, **(params or {})})

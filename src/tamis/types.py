@@ -227,6 +227,12 @@ def _problems(rows: int, masks: Mapping[str, Mask]) -> NDArray[np.object_]:
     return problem
 
 
+def masks(problems: Sequence[str | None]) -> dict[str, Mask]:
+    """The rows that have each problem, by its name: what a column is told."""
+    why = np.array([problem or "" for problem in problems], dtype=object)
+    return {name: why == name for name in sorted(set(why.tolist()) - {""})}
+
+
 def _named(problem: NDArray[np.object_]) -> Mask:
     """Which rows have a problem."""
     return np.array([why is not None for why in problem], dtype=bool)

@@ -30,7 +30,7 @@ from tamis.judging.rubrics import (
 from tamis.judging.verdict import Read, verdict
 from tamis.protocols import Answer, Judge, Question
 from tamis.templates import said
-from tamis.types import Batch, Column
+from tamis.types import Batch, Column, masks
 
 Texts = Mapping[str, str]
 """The texts of a row by the names of a rubric's marks."""
@@ -46,19 +46,15 @@ class Verdicts:
     def floats(self) -> Column:
         """Numbers, and yes as 1 and no as 0."""
         numbers = [np.nan if value is None else float(value) for value in self.values]
-        return Column.floats(np.array(numbers, np.float64), **self._masks())
+        return Column.floats(np.array(numbers, np.float64), **masks(self.problems))
 
     def strings(self) -> Column:
         """Labels."""
-        return Column.strings(list(self.values), **self._masks())
+        return Column.strings(list(self.values), **masks(self.problems))
 
     def tags(self) -> Column:
         """Lists of strings."""
-        return Column.tags([value or [] for value in self.values], **self._masks())
-
-    def _masks(self) -> dict[str, Any]:
-        found = np.array([problem or "" for problem in self.problems], object)
-        return {name: found == name for name in dict.fromkeys(found.tolist()) if name}
+        return Column.tags([value or [] for value in self.values], **masks(self.problems))
 
 
 def judged(

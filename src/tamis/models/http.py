@@ -84,9 +84,7 @@ class HttpJudge:
 
     def known(self, questions: Sequence[Question]) -> list[bool]:
         """Whether the answer to each question is in the ledger."""
-        keys = [self._key(question) for question in questions]
-        found = self.asker.ledger.has(list(dict.fromkeys(keys)))
-        return [key in found for key in keys]
+        return self.asker.ledger.knows([self._key(question) for question in questions])
 
     @property
     def pace(self) -> float | None:
@@ -114,7 +112,7 @@ class HttpJudge:
         if self.batches:
             self.batches.take_in()
         keys = {question: self._key(question) for question in questions}
-        answers = self._kept(keys)
+        answers = self.asker.ledger.answers(keys, self.asker.tally)
         left = [question for question in keys if question not in answers]
         if self.batches:
             answers.update(self.batches.answers({q: keys[q] for q in left}))
@@ -128,16 +126,6 @@ class HttpJudge:
         self.asker.tally.ended(answers.values())
         self._tell(len(answers), len(keys), now=True)
         return [answers[question] for question in questions]
-
-    def _kept(self, keys: dict[Question, str]) -> dict[Question, Answer]:
-        """Answers out of the ledger."""
-        replies = self.asker.ledger.get(list(keys.values()))
-        found = {}
-        for question, key in keys.items():
-            if key in replies:
-                self.asker.tally.kept(replies[key])
-                found[question] = replies[key].answer
-        return found
 
     async def _ask_all(self, left: list[Question], answers: dict[Question, Answer]) -> None:
         """Puts the answers to the questions into `answers`, as they come."""

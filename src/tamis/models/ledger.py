@@ -16,7 +16,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, fields
 from functools import cached_property
@@ -24,6 +24,8 @@ from pathlib import Path
 
 from tamis.errors import UserError
 from tamis.models._replies import Reply
+from tamis.models._tally import Tally
+from tamis.protocols import Answer, Question
 
 VERSION = 1
 """Of the tables; a file of another version is not touched."""
@@ -86,6 +88,19 @@ class Ledger:
                 query = f"SELECT key FROM replies WHERE key IN ({marks})"
                 found.update(row[0] for row in file.execute(query, part))
         return found
+
+    def knows(self, keys: Sequence[str]) -> list[bool]:
+        """Whether each of the keys is known."""
+        found = self.has(list(dict.fromkeys(keys)))
+        return [key in found for key in keys]
+
+    def answers(self, keys: Mapping[Question, str], tally: Tally) -> dict[Question, Answer]:
+        """The answers to those of the questions whose keys are known; the tally counts them."""
+        replies = self.get(list(keys.values()))
+        found = {question: replies[key] for question, key in keys.items() if key in replies}
+        for reply in found.values():
+            tally.kept(reply)
+        return {question: reply.answer for question, reply in found.items()}
 
     def put(self, key: str, reply: Reply) -> None:
         """Keeps an answer; it is safe when this returns."""

@@ -76,12 +76,7 @@ class LocalJudge:
         """The answers in the order of the questions; what is in the ledger is not asked again."""
         with self.tally.timed():
             keys = {question: self._key(question) for question in questions}
-            answers: dict[Question, Answer] = {}
-            known = self.ledger.get(list(keys.values()))
-            for question, key in keys.items():
-                if key in known:
-                    self.tally.kept(known[key])
-                    answers[question] = known[key].answer
+            answers = self.ledger.answers(keys, self.tally)
             left = [question for question in keys if question not in answers]
             left.sort(key=_length)  # what is of like length is answered together
             for at in range(0, len(left), AT_A_TIME):
@@ -94,9 +89,7 @@ class LocalJudge:
 
     def known(self, questions: Sequence[Question]) -> list[bool]:
         """Whether the answer to each question is in the ledger."""
-        keys = [self._key(question) for question in questions]
-        found = self.ledger.has(list(dict.fromkeys(keys)))
-        return [key in found for key in keys]
+        return self.ledger.knows([self._key(question) for question in questions])
 
     def report(self) -> dict[str, Any]:
         """What was done since the judge was made, for a manifest."""

@@ -51,7 +51,7 @@ from tamis.run.session import Run
 from tamis.selectors._rows import Picks
 from tamis.selectors.random import uniform
 from tamis.spec import recipe
-from tamis.types import Column, ColumnName, Dataset, Floats, Ints, Pool, Selection, order_by
+from tamis.types import Column, ColumnName, Dataset, Floats, Ints, Pool, Selection, masks, order_by
 
 BLOCK = (32, 512)
 """How many rows are scored exactly at a time, at least and at most; between them 1 in 64."""
@@ -168,7 +168,7 @@ class Exact:
 
         Raises UserError where a quota asks for more rows than have a score.
         """
-        why = {str(p): self.problem == p for p in sorted(set(self.problem) - {None})}
+        why = masks(self.problem.tolist())
         # no reference can be written so: nothing takes the column for the score of all rows
         name = f"{self.by}, by cascade"
         self.run.computed[self.data.fingerprint, name] = Column.floats(self.values, **why)

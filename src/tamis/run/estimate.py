@@ -72,6 +72,7 @@ class Counting:
     prompt_tokens: int = 0
     answer_tokens: int = 0
     most_answer_tokens: int = 0
+    usual: dict[tuple[str, ...], float] = field(default_factory=dict)  # tokens, by the examples
     seen: set[int] = field(default_factory=set)  # hashes: the questions of a large pool are long
 
     @property
@@ -88,8 +89,9 @@ class Counting:
         texts = [text for q in asked for _, text in q.messages]
         self.prompt_tokens += int(self.tokenizer.count_tokens(texts).sum()) + AROUND * len(texts)
         for q in asked:
-            tokens = self.tokenizer.count_tokens(q.examples)
-            usual = float(tokens.mean()) if len(tokens) else q.tokens / 2
+            if q.examples and q.examples not in self.usual:
+                self.usual[q.examples] = float(self.tokenizer.count_tokens(q.examples).mean())
+            usual = self.usual[q.examples] if q.examples else q.tokens / 2
             self.answer_tokens += min(round(usual), q.tokens)
             self.most_answer_tokens += q.tokens
         return FakeJudge().ask(questions)

@@ -102,6 +102,17 @@ def _add(
     return steps[name].key
 
 
+def asks(text: str, allow_code: bool, above: tuple[str, ...] = ()) -> bool:
+    """Whether a reference, or a column that it names, asks a judge; nothing is loaded for it."""
+    reference = parse(text)
+    if str(reference) in above:
+        return False  # it names itself, which `plan` tells
+    spec = find(reference.method, kinds=("score",), allow_code=allow_code)
+    columns = columns_of(spec, resolve(spec, reference))
+    inside = (*above, str(reference))
+    return spec.asks or any(asks(column, allow_code, inside) for column in columns)
+
+
 def content(column: Column) -> str:
     """Hash of what a column holds: nothing else names a column that was handed over."""
     digest = hashlib.blake2b(digest_size=12)

@@ -152,9 +152,12 @@ class Run:
         from tamis.models.asking import Asking
         from tamis.run.estimate import estimate
         from tamis.run.execute import Inputs
+        from tamis.run.plan import asks
 
         inputs, asking = Inputs(self.resource, self.target), self.asking or Asking()
-        steps = [step for step in self.plan(data, references) if step.spec.asks]
+        # the others may need a language model, which is not to be looked for here
+        asked = [text for text in references if asks(text, self.allow_code)]
+        steps = [step for step in self.plan(data, asked) if step.spec.asks]
         found = [estimate(step, data, inputs, self.scores, asking) for step in steps]
         return [one for one in found if one is not None]
 

@@ -13,7 +13,7 @@ import numpy as np
 from tamis.errors import UserError
 from tamis.protocols import Likelihood, Noise, Passage, Quantity
 from tamis.templates import TEMPLATES, Piece, TemplateName, given_input, render
-from tamis.types import Batch, Column, Floats, Ints, Mask
+from tamis.types import Batch, Column, Floats, Ints, Mask, masks
 
 Turns = Literal["last", "all", "each"]
 """Which answers of a conversation count: the last one; all, their tokens together; or each by
@@ -250,5 +250,4 @@ def column(rows: Sequence[Written], values: Floats) -> Column:
 
 def reasons(rows: Sequence[Written]) -> dict[str, Mask]:
     """The rows that have each problem."""
-    why = np.array([row.problem or "" for row in rows], dtype=object)
-    return {name: why == name for name in sorted({row.problem for row in rows if row.problem})}
+    return masks([row.problem for row in rows])

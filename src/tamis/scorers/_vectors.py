@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from tamis.types import Column, Vectors
+from tamis.types import Column, Vectors, masks
 
 Answers = Literal["last", "all"]
 """Which answers of a conversation count where a row has one vector: the last, or all together."""
@@ -19,15 +19,14 @@ def column(problems: Sequence[str | None], found: Vectors, *, unit: bool, zero: 
     With `unit` they get length 1. Problems: `zero` names a vector of zeros, which has no
     direction; not_finite one that overflowed.
     """
-    why = np.array([problem or "" for problem in problems], dtype=object)
-    read = why == ""
+    read = np.array([problem is None for problem in problems], dtype=bool)
     with np.errstate(over="ignore", invalid="ignore"):
         lengths = np.sqrt(np.einsum("ij,ij->i", found, found, dtype=np.float64))
         scale = np.where(lengths > 0, lengths, 1) if unit else np.ones(len(found))
         scaled = found / scale[:, None].astype(np.float32)
-    values = np.zeros((len(why), found.shape[1]), np.float32)
+    values = np.zeros((len(read), found.shape[1]), np.float32)
     values[read] = scaled
-    length = np.ones(len(why))
+    length = np.ones(len(read))
     length[read] = lengths
-    masks = {name: why == name for name in sorted(set(why[~read]))}
-    return Column.vectors(values, **masks, **{zero: length == 0}, not_finite=~np.isfinite(length))
+    own = {zero: length == 0, "not_finite": ~np.isfinite(length)}
+    return Column.vectors(values, **masks(problems), **own)

@@ -29,6 +29,20 @@ class Answering:
         return [one if isinstance(one, Answer) else Answer(one) for one in said]
 
 
+def says(words: Callable[[str], str | Answer]) -> Answering:
+    """A judge that hears the user's last words only."""
+    return Answering(lambda question: words(question.messages[-1][1]))
+
+
+def always(text: str) -> Answering:
+    return says(lambda _: text)
+
+
+def in_turn(*texts: str | Answer) -> Answering:
+    left = iter(texts)
+    return says(lambda _: next(left))
+
+
 def quoted(question: Question) -> dict[str, str]:
     """The texts that a question quotes, by name and in order."""
     asked = next(text for role, text in question.messages if role == "user")

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from _judges import Says, always, in_turn
+from _answering import always, in_turn, says
 from _rows import batch
 
 from tamis.errors import UserError
@@ -27,7 +27,7 @@ def talk(*turns):
 
 
 def test_each_row_has_its_verdict_in_the_order_of_rows():
-    judge = Says(lambda text: "Score: 1" if "\none\n" in text else "Score: 2")
+    judge = says(lambda text: "Score: 1" if "\none\n" in text else "Score: 2")
     found = judged(batch(["one", "two", "one"], ["a", "b", "c"]), judge, ABOUT)
     assert list(found.values) == [1.0, 2.0, 1.0]
 
@@ -35,20 +35,20 @@ def test_each_row_has_its_verdict_in_the_order_of_rows():
 def test_all_rows_are_asked_about_at_once():
     judge = always("Score: 1")
     judged(batch(["one", "two"], ["a", "b"]), judge, ABOUT)
-    assert [len(call) for call in judge.calls] == [2]
+    assert [len(call) for call in judge.waves] == [2]
 
 
 def test_no_rows_are_not_asked_about():
     judge = always("Score: 1")
     assert list(judged(batch([]), judge, ABOUT).values) == []
-    assert judge.calls == []
+    assert judge.waves == []
 
 
 def test_an_answer_without_a_verdict_is_asked_for_once_more():
     judge = in_turn("Good.", "Score: 4")
     found = judged(batch(["a"], ["q"]), judge, ABOUT)
     assert list(found.values) == [4.0]
-    first, second = (call[0].messages for call in judge.calls)
+    first, second = (call[0].messages for call in judge.waves)
     assert second[: len(first)] == first
     assert second[len(first)] == ("assistant", "Good.")
     assert second[-1][0] == "user"
@@ -58,20 +58,20 @@ def test_after_two_answers_without_a_verdict_there_is_none():
     judge = in_turn("Good.", "Very good.")
     found = judged(batch(["a"], ["q"]), judge, ABOUT)
     assert (list(found.values), list(found.problems)) == ([None], ["unparsed"])
-    assert len(judge.calls) == 2
+    assert len(judge.waves) == 2
 
 
 def test_only_rows_without_a_verdict_are_asked_about_again():
     judge = in_turn("Score: 1", "", "Score: 3", "Score: 2")
     found = judged(batch(["a", "b", "c"], ["q", "q", "q"]), judge, ABOUT)
     assert list(found.values) == [1.0, 2.0, 3.0]
-    assert [len(call) for call in judge.calls] == [3, 1]
+    assert [len(call) for call in judge.waves] == [3, 1]
 
 
 def test_a_verdict_off_the_scale_is_not_asked_for_again():
     judge = always("Score: 9")
     assert list(judged(batch(["a"], ["q"]), judge, ABOUT).problems) == ["out_of_range"]
-    assert len(judge.calls) == 1
+    assert len(judge.waves) == 1
 
 
 @pytest.mark.parametrize("problem", [*sorted(PASSING), "refused", "too_long", "cut_off"])
@@ -79,7 +79,7 @@ def test_a_problem_of_the_answer_is_that_of_the_row(problem):
     judge = always(Answer("Score: 4", problem))
     found = judged(batch(["a"], ["q"]), judge, ABOUT)
     assert (list(found.values), list(found.problems)) == ([None], [problem])
-    assert len(judge.calls) == 1
+    assert len(judge.waves) == 1
 
 
 def test_a_problem_of_the_second_answer_is_that_of_the_row():
@@ -101,7 +101,7 @@ def test_an_answer_that_was_cut_off_has_no_last_line():
 
 
 def test_one_row_in_trouble_changes_no_other():
-    judge = Says(lambda text: Answer("", "refused") if "\nb\n" in text else "Score: 3")
+    judge = says(lambda text: Answer("", "refused") if "\nb\n" in text else "Score: 3")
     found = judged(batch(["a", "b", "c"], ["q", "q", "q"]), judge, ABOUT).floats()
     assert found.values.to_pylist() == [3.0, None, 3.0]
     assert found.problem.to_pylist() == [None, "refused", None]
@@ -119,7 +119,7 @@ def test_a_row_that_cannot_be_shown_says_why_and_costs_nothing(turns, problem):
     judge = always("Score: 1")
     found = judged(talk(*turns), judge, ABOUT)
     assert (list(found.values), list(found.problems)) == ([None], [problem])
-    assert judge.calls == []
+    assert judge.waves == []
 
 
 def test_a_rubric_without_the_answer_needs_none():

@@ -122,3 +122,15 @@ def test_a_store_beneath_is_read(tmp_path):
     upper = Store(tmp_path / "two", beneath=tmp_path / "one")
     missing = upper.read(upper.folder("length", step.key), rows(5).ids)[1]
     assert not missing.any()
+
+
+def test_no_model_is_looked_for_where_nobody_is_asked(tmp_path):
+    run = Run(store=tmp_path, model=str(tmp_path / "no-model"))
+    assert run.estimate(rows(3), ["ifd", "mean_rank(of=[ifd,length])"]) == []
+    assert run.loaded == {}
+
+
+def test_a_column_made_of_one_that_asks_is_estimated(tmp_path):
+    run = Run(store=tmp_path, judge=Counted())
+    (found,) = run.estimate(rows(3), ["mean_rank(of=[alpagasus,length])"])
+    assert (found.column, found.calls) == ("alpagasus", 3)

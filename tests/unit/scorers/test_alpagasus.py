@@ -1,5 +1,5 @@
 import pytest
-from _judges import always, in_turn
+from _answering import always, in_turn
 from _rows import batch
 
 from tamis.errors import UserError
@@ -35,7 +35,7 @@ def test_each_form_asks_for_its_line():
     for form in ("last", "first"):
         judge = always("Score: 5")
         alpagasus(ROW, judge, verdict=form)
-        asked = judge.calls[0][0].messages[-1][1]
+        asked = judge.waves[0][0].messages[-1][1]
         assert ("Begin with one line" in asked) == (form == "first")
         assert ("end with one line" in asked) == (form == "last")
 
@@ -43,13 +43,13 @@ def test_each_form_asks_for_its_line():
 def test_the_paper_answers_with_at_most_256_tokens_and_without_chance():
     judge = always("5")
     alpagasus(ROW, judge, verdict="first")
-    assert (judge.calls[0][0].tokens, judge.calls[0][0].temperature) == (256, 0.0)
+    assert (judge.waves[0][0].tokens, judge.waves[0][0].temperature) == (256, 0.0)
 
 
 def test_the_dimension_is_what_is_rated():
     judge = always("Score: 5")
     alpagasus(ROW, judge, dimension="helpfulness")
-    assert "Rate the helpfulness of the answer" in judge.calls[0][0].messages[-1][1]
+    assert "Rate the helpfulness of the answer" in judge.waves[0][0].messages[-1][1]
 
 
 def test_a_number_that_never_comes_is_no_number():
@@ -79,4 +79,4 @@ def test_a_dimension_that_the_rubric_does_not_show_is_refused():
     judge = always("Score: 5")
     with pytest.raises(UserError, match="where helpfulness would stand"):
         alpagasus(ROW, judge, dimension="helpfulness", prompt="ask = 'Rate {answer}.'\n")
-    assert judge.calls == []
+    assert judge.waves == []

@@ -1,5 +1,5 @@
 import pytest
-from _judges import always
+from _answering import always
 from _rows import batch
 
 from tamis.scorers.humpback import humpback
@@ -24,6 +24,6 @@ def test_the_level_stands_on_the_last_line(said):
 def test_the_judge_is_shown_five_levels():
     judge = always("Score: 5")
     humpback(ROW, judge)
-    asked = judge.calls[0][0].messages[-1][1]
+    asked = judge.waves[0][0].messages[-1][1]
     assert all(f"\n{level}: " in asked for level in range(1, 6))
     assert "a whole number from 1 to 5" in asked

@@ -1,5 +1,5 @@
 import pytest
-from _judges import always, in_turn
+from _answering import always, in_turn
 from _rows import batch
 
 from tamis.errors import UserError

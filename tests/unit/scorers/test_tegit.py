@@ -1,5 +1,5 @@
 import pytest
-from _judges import Says, always
+from _answering import always, says
 
 from tamis.errors import UserError
 from tamis.scorers.tegit import tegit
@@ -25,11 +25,11 @@ def rows(*marks, field="document"):
 def by_mark():
     """A judge that finds its verdict as a mark in the quoted document."""
 
-    def says(asked):
+    def verdict(asked):
         shown = asked.partition("begins]\n")[2].split("\n[")[0]
         return f"So it is.\nVerdict: {shown}"
 
-    return Says(says)
+    return says(verdict)
 
 
 def test_a_valid_row_is_1_and_any_other_0():
@@ -57,13 +57,13 @@ def test_a_row_without_a_document_says_so_and_costs_nothing():
     judge = always("Verdict: valid")
     found = tegit(rows("valid", field="passage"), judge)
     assert (found.values.to_pylist(), found.problem.to_pylist()) == ([None], ["no_field"])
-    assert judge.calls == []
+    assert judge.waves == []
 
 
 def test_the_judge_is_shown_document_request_input_and_answer():
     judge = always("Verdict: valid")
     tegit(rows("tea"), judge)
-    asked = judge.calls[0][0].messages[-1][1]
+    asked = judge.waves[0][0].messages[-1][1]
     for name, text in (("document", "tea"), ("question", "Sum up tea."), ("answer", "tea it is.")):
         assert f"[{name} " in asked
         assert text in asked

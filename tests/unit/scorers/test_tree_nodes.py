@@ -1,5 +1,5 @@
 import pytest
-from _judges import always
+from _answering import always
 from _rows import batch
 
 from tamis.scorers.tree_nodes import tree_nodes
@@ -27,7 +27,7 @@ def test_the_count_stands_at_the_end(said, expected):
 def test_the_answer_is_not_shown():
     judge = always("Nodes: 2")
     tree_nodes(ROW, judge)
-    asked = judge.calls[0][0].messages[-1][1]
+    asked = judge.waves[0][0].messages[-1][1]
     assert "Write a poem about spring." in asked
     assert "an answer" not in asked
 

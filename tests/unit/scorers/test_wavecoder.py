@@ -1,5 +1,5 @@
 import pytest
-from _judges import Says, always
+from _answering import always, says
 from _rows import batch
 
 from tamis.errors import UserError
@@ -63,7 +63,7 @@ def test_the_share_of_rules_needs_an_answer_to_each(said, expected):
 def test_each_task_has_its_own_rules(task):
     judge = always("Verdict: yes")
     wavecoder(ROW, judge, task=task)
-    asked = judge.calls[0][0].messages[-1][1]
+    asked = judge.waves[0][0].messages[-1][1]
     rules = rubric("wavecoder").rules
     assert all(f"{n}. {rule}" in asked for n, rule in enumerate(rules[task], 1))
     assert not any(rule in asked for other in rules if other != task for rule in rules[other])
@@ -77,11 +77,11 @@ def test_a_field_of_the_row_can_name_its_task():
         {"instruction": "s", "output": "c", "kind": "poetry"},
         {"instruction": "t", "output": "d"},
     ]
-    judge = Says(lambda text: "Verdict: yes" if "of repair of code" in text else "Verdict: no")
+    judge = says(lambda text: "Verdict: yes" if "of repair of code" in text else "Verdict: no")
     found = wavecoder(Batch(dataset(records).table), judge, task="field:kind")
     assert found.values.to_pylist() == [1.0, 0.0, None, None]
     assert found.problem.to_pylist() == [None, None, "unknown_task", "no_field"]
-    assert [len(call) for call in judge.calls] == [2]
+    assert [len(call) for call in judge.waves] == [2]
 
 
 def test_an_unknown_task_is_told_the_nearest():
@@ -103,4 +103,4 @@ def test_a_rubric_that_does_not_show_the_rules_is_refused():
     judge = always("Verdict: yes")
     with pytest.raises(UserError, match=r"needs the mark \{rules\}"):
         wavecoder(ROW, judge, prompt=own)
-    assert judge.calls == []
+    assert judge.waves == []
