@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import orjson
 
+from tamis.models._text import encodable
 from tamis.protocols import Question
 
 VERSION = 1
@@ -47,7 +48,7 @@ class Form:
         """The request for a question."""
         body: dict[str, Any] = {
             "model": model,
-            "messages": [{"role": role, "content": _clean(t)} for role, t in question.messages],
+            "messages": [{"role": role, "content": encodable(t)} for role, t in question.messages],
             self.limit: question.tokens + thinking,
         }
         if self.temperature:
@@ -124,8 +125,3 @@ def next_form(form: Form, body: Mapping[str, Any], said: str) -> Form | None:
     elif "seed" in body and re.search(r"\bseed\b", said.lower()):
         found = replace(form, seed=False)
     return found
-
-
-def _clean(text: str) -> str:
-    """A text that can be sent: what is no character becomes a question mark."""
-    return text.encode("utf-8", "replace").decode()

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from tamis.models._text import encodable
 from tamis.models.prices import Price
 from tamis.protocols import Answer
 
@@ -120,7 +121,7 @@ def reply_of(body: Mapping[str, Any]) -> Reply:
 def _text(content: object) -> str | None:
     """The text of a message, which is a text or a list of parts."""
     if isinstance(content, str):
-        return content.encode("utf-8", "replace").decode()
+        return encodable(content)
     if isinstance(content, list):
         parts = [part.get("text") for part in content if isinstance(part, dict)]
         found = [part for part in parts if isinstance(part, str)]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tamis.errors import MissingExtra, UserError
+from tamis.models._text import encodable
 from tamis.models.hub import Located, locate
 from tamis.templates import END, Piece, said
 from tamis.types import Ints
@@ -79,7 +80,7 @@ class ModelTokenizer:
         if markup:
             end = self.tokenizer.eos_token or ""
             return self._ids([text.replace(END, end) for text in texts], as_text=False)
-        return self._ids([text.encode("utf-8", "replace").decode() for text in texts], as_text=True)
+        return self._ids([encodable(text) for text in texts], as_text=True)
 
     def _ids(self, texts: list[str], *, as_text: bool) -> list[Ints]:
         if not texts:

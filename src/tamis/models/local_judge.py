@@ -20,6 +20,7 @@ import orjson
 from tamis.errors import UserError
 from tamis.models._replies import Reply
 from tamis.models._tally import Tally, money
+from tamis.models._text import encodable
 from tamis.models.asking import Asking
 from tamis.models.ledger import Ledger
 from tamis.models.prices import FREE, Price
@@ -102,7 +103,11 @@ class LocalJudge:
                 f"{self.lm.id} always gives its likeliest answer: a temperature of "
                 f"{question.temperature:g} needs a judge on a server, NAME@URL"
             )
-        asked = [self.id, _clean(question.messages), question.tokens]
+        asked = [
+            self.id,
+            [(role, encodable(text)) for role, text in question.messages],
+            question.tokens,
+        ]
         return blake2b(orjson.dumps(asked), digest_size=16).hexdigest()
 
     def _answers(self, keys: Mapping[Question, str]) -> dict[Question, Answer]:
@@ -172,11 +177,6 @@ class LocalJudge:
 
 def _length(question: Question) -> int:
     return sum(len(text) for _, text in question.messages)
-
-
-def _clean(messages: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Texts that can be encoded: what is no character becomes a question mark."""
-    return [(role, text.encode("utf-8", "replace").decode()) for role, text in messages]
 
 
 def _decoded(lm: Likelihood, ids: Ints) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis.errors import UserError
+from tamis.models._text import encodable
 
 SHIPPED = "tamis"
 # Characters tokenised at once: enough to keep the tokenizer's threads busy, few enough that the
@@ -63,7 +64,7 @@ class TextTokenizer:
             encodings = self.backend.encode_batch_fast(batch, add_special_tokens=False)
         except (UnicodeError, TypeError):
             # Checking every text for surrogates would cost more than meeting one now and then.
-            batch = [text.encode("utf-8", "replace").decode("utf-8") for text in batch]
+            batch = [encodable(text) for text in batch]
             encodings = self.backend.encode_batch_fast(batch, add_special_tokens=False)
         result: list[Any] = encodings
         return result

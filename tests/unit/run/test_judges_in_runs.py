@@ -81,9 +81,10 @@ def test_a_column_without_gaps_that_learned_from_one_with_gaps_is_not_stored(tmp
 
 
 def test_a_column_made_of_settled_ones_is_stored(tmp_path, monkeypatch):
-    scores(tmp_path, Scripted({2: "refused"}), ["mean_rank(of=[alpagasus,length])"])
-    monkeypatch.setattr("tamis.run.execute.call", None)
-    scores(tmp_path, Scripted({}), ["mean_rank(of=[alpagasus,length])"])
+    mean = "mean_rank(of=[alpagasus,length])"
+    first = scores(tmp_path, Scripted({2: "refused"}), [mean]).column(mean)
+    monkeypatch.setattr("tamis.run.execute.call", None)  # nothing is computed again
+    assert scores(tmp_path, Scripted({}), [mean]).column(mean) == first
 
 
 def test_two_judges_stand_beside_each_other(tmp_path):
