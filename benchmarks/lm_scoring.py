@@ -30,9 +30,10 @@ import transformers
 from tamis.budget import Budget
 from tamis.models.hf import HuggingFace
 from tamis.models.hub import locate
+from tamis.passages import Setting, opening, written
 from tamis.protocols import Passage
 from tamis.run.session import Run
-from tamis.scorers._passages import Setting, alone, conditioned, opening, written
+from tamis.scorers._passages import alone, conditioned
 from tamis.testing import dataset
 from tamis.types import Batch
 

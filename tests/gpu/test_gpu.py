@@ -42,7 +42,8 @@ def test_bfloat16_ranks_as_float32(tmp_path, pool):
 
 
 def test_nothing_depends_on_what_is_read_beside_it(pool):
-    from tamis.scorers._passages import Setting, conditioned, written
+    from tamis.passages import Setting, written
+    from tamis.scorers._passages import conditioned
     from tamis.types import Batch
 
     large = HuggingFace("reference", device="cuda", dtype="float32", batch_tokens=16_384)

@@ -12,8 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from tamis.errors import UserError
+from tamis.passages import missing_start, opening
 from tamis.protocols import Likelihood, Passage
-from tamis.scorers._passages import AT_A_TIME, missing_start, opening
+from tamis.scorers._passages import AT_A_TIME
 from tamis.scorers._prompts import Prompt, cut, shown
 from tamis.templates import TEMPLATES, render, said
 from tamis.types import Batch, Column, Floats, Ints, Mask

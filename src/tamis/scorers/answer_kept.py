@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from tamis.passages import Setting, Turns, written
 from tamis.protocols import Likelihood
-from tamis.scorers._passages import Setting, Turns, reasons, written
+from tamis.scorers._passages import reasons
 from tamis.spec import scorer
 from tamis.templates import TemplateName
 from tamis.types import Batch, Column

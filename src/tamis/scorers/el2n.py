@@ -14,8 +14,9 @@ Oracle: methods.md X1; a float64 loop over one row at a time.
 
 from __future__ import annotations
 
+from tamis.passages import Setting, Turns, written
 from tamis.protocols import Likelihood
-from tamis.scorers._passages import Setting, Turns, answer_values, scores, written
+from tamis.scorers._passages import answer_values, scores
 from tamis.spec import scorer
 from tamis.templates import TemplateName
 from tamis.types import Batch, Column, Floats

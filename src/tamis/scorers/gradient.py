@@ -25,8 +25,9 @@ Oracle: methods.md L3; a loop of single backward passes.
 from __future__ import annotations
 
 from tamis.errors import UserError
+from tamis.passages import Setting, written
 from tamis.protocols import Direction, Gradients, Likelihood, Projection
-from tamis.scorers._passages import Setting, conditioned, written
+from tamis.scorers._passages import conditioned
 from tamis.scorers._vectors import Answers, column
 from tamis.spec import scorer
 from tamis.templates import TemplateName

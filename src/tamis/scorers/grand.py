@@ -20,8 +20,9 @@ from __future__ import annotations
 import numpy as np
 
 from tamis.errors import UserError
+from tamis.passages import Setting, written
 from tamis.protocols import Gradients, Likelihood, Weights
-from tamis.scorers._passages import Setting, column, conditioned, written
+from tamis.scorers._passages import column, conditioned
 from tamis.scorers._vectors import Answers
 from tamis.spec import scorer
 from tamis.templates import TemplateName

@@ -24,8 +24,8 @@ from typing import Literal
 
 import numpy as np
 
+from tamis.passages import Setting, Written, written
 from tamis.protocols import Likelihood, Passage, Quantity
-from tamis.scorers._passages import Setting, Written, written
 from tamis.scorers._vectors import Answers, column
 from tamis.spec import scorer
 from tamis.templates import TemplateName

@@ -26,16 +26,9 @@ from typing import Literal
 
 import numpy as np
 
+from tamis.passages import Setting, Turns, written
 from tamis.protocols import Likelihood
-from tamis.scorers._passages import (
-    Direct,
-    Setting,
-    Turns,
-    answer_losses,
-    beginning,
-    scores,
-    written,
-)
+from tamis.scorers._passages import Direct, answer_losses, beginning, scores
 from tamis.spec import scorer
 from tamis.templates import TemplateName
 from tamis.types import Batch, Column, Floats

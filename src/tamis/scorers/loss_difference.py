@@ -25,16 +25,9 @@ from typing import Literal
 import numpy as np
 
 from tamis.errors import UserError
+from tamis.passages import Setting, Written, written
 from tamis.protocols import Likelihood, Noise
-from tamis.scorers._passages import (
-    Direct,
-    Setting,
-    Written,
-    answer_losses,
-    beginning,
-    reasons,
-    written,
-)
+from tamis.scorers._passages import Direct, answer_losses, beginning, reasons
 from tamis.spec import scorer
 from tamis.templates import TemplateName
 from tamis.types import Batch, Column, Floats, Ints, Vectors

@@ -30,16 +30,9 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.kmeans import k_means
+from tamis.passages import Setting, Written, opening, written
 from tamis.protocols import Likelihood, Passage
-from tamis.scorers._passages import (
-    AT_A_TIME,
-    Setting,
-    Written,
-    column,
-    conditioned,
-    opening,
-    written,
-)
+from tamis.scorers._passages import AT_A_TIME, column, conditioned
 from tamis.spec import scorer
 from tamis.templates import TEMPLATES
 from tamis.types import Batch, Column, ColumnName, Floats, Ints, Pool

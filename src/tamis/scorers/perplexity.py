@@ -19,18 +19,9 @@ from typing import Literal
 
 import numpy as np
 
+from tamis.passages import Setting, Turns, Written, opening, written
 from tamis.protocols import Likelihood, Passage
-from tamis.scorers._passages import (
-    Setting,
-    Turns,
-    Written,
-    alone,
-    conditioned,
-    opening,
-    scores,
-    split,
-    written,
-)
+from tamis.scorers._passages import alone, conditioned, scores, split
 from tamis.spec import scorer
 from tamis.templates import TemplateName
 from tamis.types import Batch, Column, Floats, Ints

@@ -31,16 +31,9 @@ from typing import Any, Literal
 import numpy as np
 
 from tamis.errors import UserError
+from tamis.passages import NOTHING, Written, encoded, missing_start, opening
 from tamis.protocols import Generator, Likelihood, Passage
-from tamis.scorers._passages import (
-    AT_A_TIME,
-    NOTHING,
-    Written,
-    column,
-    encoded,
-    missing_start,
-    opening,
-)
+from tamis.scorers._passages import AT_A_TIME, column
 from tamis.spec import scorer
 from tamis.templates import TEMPLATES, Piece, TemplateName, answer_text, given_input, render, said
 from tamis.types import Batch, Column, Floats, Ints

@@ -21,8 +21,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from tamis.errors import UserError
+from tamis.passages import Setting, Turns, written
 from tamis.protocols import Likelihood
-from tamis.scorers._passages import Setting, Turns, answer_values, scores, written
+from tamis.scorers._passages import answer_values, scores
 from tamis.spec import scorer
 from tamis.templates import TemplateName
 from tamis.types import Batch, Column, Floats

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tamis.models.hub import locate
-from tamis.scorers._passages import Setting, conditioned, written
+from tamis.passages import Setting, written
+from tamis.scorers._passages import conditioned
 from tamis.testing import dataset
 from tamis.types import Batch
 

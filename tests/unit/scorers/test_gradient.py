@@ -4,7 +4,7 @@ import pytest
 from tamis.errors import UserError
 from tamis.models import fake
 from tamis.models.fake import FakeLikelihood
-from tamis.scorers._passages import Setting, written
+from tamis.passages import Setting, written
 from tamis.scorers.gradient import gradient
 from tamis.scorers.grand import grand
 from tamis.testing import dataset

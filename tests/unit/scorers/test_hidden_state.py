@@ -3,8 +3,8 @@ import pytest
 
 from tamis.models import fake
 from tamis.models.fake import FakeLikelihood
+from tamis.passages import Setting, written
 from tamis.protocols import Passage
-from tamis.scorers._passages import Setting, written
 from tamis.scorers.hidden_state import hidden_state
 from tamis.testing import dataset
 from tamis.types import Batch

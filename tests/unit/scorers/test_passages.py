@@ -3,20 +3,17 @@ import pytest
 
 from tamis.errors import UserError
 from tamis.models.fake import FakeLikelihood
+from tamis.passages import Setting, encoded, opening, written
 from tamis.protocols import Noise
 from tamis.scorers._passages import (
-    Setting,
     alone,
     answer_losses,
     answer_values,
     beginning,
     conditioned,
-    encoded,
-    opening,
     reasons,
     scores,
     split,
-    written,
 )
 from tamis.templates import END, Piece
 from tamis.testing import dataset

@@ -1,0 +1,1 @@
+"""Fine-tuning on selected rows, resumed where it stopped; knows no methods."""
