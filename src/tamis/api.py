@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tamis.agreement import Agreement
+    from tamis.evaluation.winrate import Comparison
     from tamis.run.estimate import Estimate
     from tamis.run.measure import Measured
     from tamis.run.progress import Progress
     from tamis.run.session import Run
     from tamis.spec import Spec
+    from tamis.training.settings import Training
+    from tamis.training.sft import Trained
     from tamis.types import Dataset, Pool, Selection
 
 Data = Any
@@ -271,6 +274,22 @@ def select(
     return Picked(dataset, selection, pool, manifest, files)
 
 
+def train(
+    data: Data, *, out: str = "trained", training: Training | None = None, run: Run | None = None
+) -> Trained:
+    """Fine-tunes the run's model on the rows, answers only, and writes it as others load it.
+
+    Args:
+        data: what `read` takes: a run folder's subset, or any other data
+        out: folder for the model and train.json; the same training there goes on or is done
+        training: how, `Training(epochs=2)`
+        run: model, device and progress to use
+    """
+    from tamis.run.train import train as train_in
+
+    return train_in(_with_target(run, None), read(data), training, Path(out).expanduser())
+
+
 def export(
     data: Data, *, to: str = "trl", out: str = "export", name: str = "subset", skip: bool = False
 ) -> list[Path]:
@@ -291,6 +310,47 @@ def export(
     return list(
         export_data(dataset, np.arange(len(dataset)), Path(out), to=to, name=name, skip=skip)
     )
+
+
+def winrate(
+    judgments: str | Sequence[str],
+    *,
+    ours: str = "",
+    failed: Literal["leave_out", "other_order", "tie"] = "leave_out",
+    difficulty: str = "",
+    resamples: int = 10_000,
+    seed: int = 0,
+    export: Literal["tamis", "alpaca_eval"] = "tamis",
+    out: str | None = None,
+) -> Sequence[Comparison]:
+    """Win rates out of pairwise judgments: counts, rates and intervals, a set of prompts and pooled.
+
+    Args:
+        judgments: files of judgments: our own, AlpacaEval's annotations, two-order scores, PandaLM
+            labels, Vicuna reviews; or `-`
+        ours: the generator whose side is taken, where a file has it as the other
+        failed: a pair of which the judge's word failed in an order is left out, counts by the other
+            order, or has a tie there as in survey-style scripts
+        difficulty: file with a number `difficulty` for each `id` or `instruction`, a further term
+            of the model of equal lengths
+        resamples: bootstrap samples for the intervals
+        seed: of the bootstrap
+        export: form of the file `out`
+        out: file for the judgments, all in one form
+    """
+    from tamis.evaluation import judgment_files
+    from tamis.evaluation.winrate import Tally
+
+    if export != "tamis" and not out:
+        raise UserError(f"to export as {export}, name the file: --out annotations.json")
+    hard = judgment_files.difficulties(difficulty) if difficulty else None
+    tally = Tally(failed, hard)
+    found = tally.taking(judgment_files.read(judgments, ours=ours))
+    if out:
+        judgment_files.write_as(export, Path(out), found, failed)
+    for _ in found:
+        pass
+    return tally.compared(resamples=resamples, seed=seed)
 
 
 def measure(

@@ -14,10 +14,11 @@ from typing import Annotated, Any
 import typer
 
 from tamis import api
-from tamis.cli import commands, flags, judges
+from tamis.cli import commands, evaluating, flags, judges, training
 from tamis.errors import UserError, nearest
 from tamis.models.asking import Asking
 from tamis.run.session import Run
+from tamis.training.settings import Training
 
 app = typer.Typer(
     name="tamis",
@@ -175,5 +176,14 @@ _add(
     *(flags.RUNS, *flags.flags_of(api.measure, "data", "rows", "run"), *RUN),
     epilog=f"Measures: {_names('measure')}. {PASSED_ON}",
     passes_on=True,
+)
+_add(
+    training.train,
+    *(flags.FILES, *flags.flags_of(api.train, "data", "training", "run")),
+    *(*flags.flags_of(Training), *READ, *RUN),
+)
+_add(
+    evaluating.winrate,
+    *(flags.FILES, evaluating.JUDGMENTS, *flags.flags_of(api.winrate, "judgments")),
 )
 _add(commands.export, flags.FILES, *flags.flags_of(api.export, "data"), *READ)

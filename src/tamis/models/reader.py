@@ -40,7 +40,7 @@ class Reader:
     def __init__(self, text: ModelTokenizer, dtype: str, device: str) -> None:
         self.name, self.device = text.name, torch.device(device)
         kind = "float32" if dtype == "int8" else dtype
-        self.model = _load(text, kind).to(self.device)
+        self.model = load_weights(text, kind).to(self.device)
         rows = self.model.get_input_embeddings().weight.shape[0]
         if len(text.tokenizer) > rows:
             raise UserError(
@@ -285,7 +285,7 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _load(text: ModelTokenizer, dtype: str) -> Any:
+def load_weights(text: ModelTokenizer, dtype: str) -> Any:
     """The model's weights in evaluation mode; raises UserError where they do not load."""
     from transformers import AutoModelForCausalLM
 

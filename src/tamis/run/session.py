@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from tamis.run.execute import Inputs
     from tamis.run.plan import Setting, Step
     from tamis.store import Store
+    from tamis.training.settings import Training
+    from tamis.training.sft import Trained
     from tamis.types import Column, Dataset, Pool, Selection
+
+Trainer = Callable[["Dataset", "Training", str], "Trained"]
+"""What trains a model: rows, settings and the model's name -> a finished training."""
 
 TOKENS = "tokens(of=all)"
 """The column that a budget in tokens is paid from."""
@@ -43,6 +48,11 @@ class Run:
         device: where it runs: auto, cpu, cuda, or several as cuda:0,cuda:1
         judge: chat model that methods ask: NAME@URL for an OpenAI-compatible server, as
             gpt-4o-mini@https://api.openai.com/v1, or what --model takes, read in this process
+        reward: reward model: any sequence classifier with one output by Hub name or folder, or
+            what `tamis teach` wrote; in float32 unless --dtype names bfloat16 or float16
+        yes_no: model that answers yes or no, by Hub name or folder; the same holds for it
+        models: folder of the models that methods train, each kept by what it was trained on;
+            beside the scores where none is named
         allow_code: permits methods from files, `./file.py:function`
         progress: called with step, rows done and rows in all
     """
@@ -54,8 +64,13 @@ class Run:
     dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
     device: str = "auto"
     judge: str | Any = ""
+    reward: str | Any = "OpenAssistant/reward-model-deberta-v3-large-v2"
+    yes_no: str | Any = "MingZhong/unieval-dialog"
+    models: Path | str | None = None
     allow_code: bool = False
     progress: Progress = silent
+    training: Training | None = field(default=None, repr=False)
+    trainer: Trainer | None = field(default=None, repr=False)
     asking: Asking | None = field(default=None, repr=False)
     around_judges: Callable[[Any], Any] | None = field(default=None, repr=False)
     target: Dataset | None = field(default=None, repr=False)
@@ -79,9 +94,15 @@ class Run:
 
         `model`, `dtype` and `judge` name others than the run's; `loaded` keeps each one.
         """
-        from tamis.spec import LANGUAGE_MODEL
+        from tamis.spec import GRADERS, LANGUAGE_MODEL
 
-        own = {"Embedder": self.embedder, "Tokenizer": self.tokenizer, "Judge": self.judge}
+        own = {
+            "Embedder": self.embedder,
+            "Tokenizer": self.tokenizer,
+            "Judge": self.judge,
+            "Reward": self.reward,
+            "YesNo": self.yes_no,
+        }
         given, dtype = model or judge or own.get(protocol, self.model), dtype or self.dtype
         name = protocol
         if protocol in LANGUAGE_MODEL:
@@ -89,6 +110,8 @@ class Run:
             name = name or f"language model {given} {dtype}"
         elif protocol == "Judge":
             name = "judge" if given == self.judge else f"judge {given}"
+        elif protocol in GRADERS and given != own[protocol]:
+            name = f"{protocol} {given}"
         if name not in self.loaded:
             found = self._load(protocol, given, dtype)
             if protocol == "Judge" and self.around_judges:
@@ -114,6 +137,10 @@ class Run:
             return models.named_tokenizer(given)
         if protocol == "Judge":
             return self._judge(given)
+        if protocol == "Reward":
+            return models.named_reward(given, dtype, self.device)
+        if protocol == "YesNo":
+            return models.named_yes_no(given, dtype, self.device)
         return models.named_language_model(given, dtype, self.device)
 
     def _judge(self, given: str) -> Any:
@@ -146,6 +173,12 @@ class Run:
         from tamis.run.plan import plan
 
         return plan(references, data.fingerprint, self.setting)
+
+    def train(self, data: Dataset, training: Training | None = None) -> Trained:
+        """The run's model trained on all rows of `data`, or what is there of the same training."""
+        from tamis.run.train import train
+
+        return train(self, data, training)
 
     def estimate(self, data: Dataset, references: Sequence[str]) -> list[Estimate]:
         """What the judges of these columns will be asked, found without asking them."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from tamis.errors import UserError
-from tamis.passages import Turns
 from tamis.templates import TemplateName
 
 Tune = Literal["lora", "full"]
@@ -45,7 +44,7 @@ class Training:
 
     tune: Tune = "lora"
     template: TemplateName = "alpaca"
-    turns: Turns = "all"
+    turns: Literal["last", "all"] = "all"
     max_length: int = 1024
     epochs: float = 3.0
     steps: int = 0
@@ -64,8 +63,11 @@ class Training:
     train_seed: int = 0
 
     def __post_init__(self) -> None:
-        for faults in filter(None, (self._low(), self._both())):
-            raise UserError(faults)
+        fault = self._low()
+        if self.steps and self.tokens:
+            fault = fault or "steps and tokens both say how long to train: give one of them"
+        if fault:
+            raise UserError(fault)
 
     def _low(self) -> str:
         least = {"max_length": 2, "batch": 1, "rank": 1}
@@ -75,13 +77,6 @@ class Training:
             if isinstance(value, int | float) and not value >= limit:
                 return f"{field.name} is at least {limit}, got {value}"
         return "" if self.epochs or self.steps or self.tokens else "epochs is above 0"
-
-    def _both(self) -> str:
-        if self.steps and self.tokens:
-            return "steps and tokens both say how long to train: give one of them"
-        if self.turns == "each":
-            return "turns is last or all: answers are learned, and no mean is taken over them"
-        return ""
 
     @property
     def learning_rate(self) -> float:

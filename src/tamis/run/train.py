@@ -1,0 +1,58 @@
+"""Trainings of a run: each has a folder that is named by rows, settings and model."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tamis.errors import UserError
+
+if TYPE_CHECKING:
+    from tamis.run.session import Run
+    from tamis.training.settings import Training
+    from tamis.training.sft import Trained
+    from tamis.types import Dataset
+
+
+def train(
+    run: Run, data: Dataset, training: Training | None = None, folder: Path | None = None
+) -> Trained:
+    """The run's model trained on the rows; nothing is trained that is there already.
+
+    Without a folder the training's own is taken, below the run's folder of models.
+    """
+    if not isinstance(run.model, str):
+        raise UserError("to train a model, name it: an object that reads has no weights to train")
+    chosen = training or run.training or default()
+    started = time.perf_counter()
+    if run.trainer is not None:
+        found = run.trainer(data, chosen, run.model)
+    else:
+        found = _trained(run, data, chosen, folder)
+    spent = time.perf_counter() - started
+    run.log.append({"train": found.model, "rows": len(data), "seconds": spent})
+    return found
+
+
+def default() -> Training:
+    """How models are trained unless told otherwise."""
+    from tamis.training.settings import Training
+
+    return Training()
+
+
+def _trained(run: Run, data: Dataset, training: Training, folder: Path | None) -> Trained:
+    from tamis.models.hf_tokenizer import ModelTokenizer
+    from tamis.training import sft
+
+    assert isinstance(run.model, str)
+    if folder is None:
+        located = ModelTokenizer(run.model).located
+        folder = root(run) / sft.key_of(data, training, located)
+    return sft.train(data, training, run.model, folder, device=run.device, progress=run.progress)
+
+
+def root(run: Run) -> Path:
+    """The folder of models that methods train."""
+    return Path(run.models).expanduser() if run.models else run.scores.root.parent / "models"
