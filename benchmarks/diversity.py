@@ -197,14 +197,15 @@ def peers(data: str, runs: int) -> list[dict[str, Any]]:
 def walks(data: str, runs: int) -> list[dict[str, Any]]:
     from apricot import FacilityLocationSelection
 
-    from tamis.selectors import _farthest, _greedy, _similarity, _table, _threads
+    from tamis import vectors as tables
+    from tamis.selectors import _farthest, _greedy, _similarity, _threads
     from tamis.selectors.facility_location import Coverage
 
     vectors = embeddings(data, 30_000)
     results = []
     for rows, picks in [(4_000, 100), (10_000, 500)]:
         pool = make_pool(vectors[:rows])
-        table = _table.Table(pool, "embedding", np.arange(rows), directions=True)
+        table = tables.Table(pool, "embedding", np.arange(rows), directions=True)
         similar = _similarity.Cosines(table)
         exact = similar[np.arange(rows)].astype(np.float64)
 
@@ -219,7 +220,7 @@ def walks(data: str, runs: int) -> list[dict[str, Any]]:
         results.append(compared("facility location, apricot", rows, picks, ours, theirs, runs))
     for rows, picks in [(10_000, 50), (10_000, 500), (10_000, 1_000), (30_000, 1_000)]:
         pool = make_pool(vectors[:rows])
-        table = _table.Table(pool, "embedding", np.arange(rows))
+        table = tables.Table(pool, "embedding", np.arange(rows))
 
         def walked(table: Any = table, picks: int = picks) -> list[int]:
             with _threads.one_thread():

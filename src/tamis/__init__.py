@@ -19,6 +19,13 @@ _HOME = {
         ("read", "score", "select", "estimate", "agree", "measure", "export", "inspect", "methods"),
         "tamis.api",
     ),
+    **dict.fromkeys(
+        ("generate", "compare", "grade", "winrate", "contamination"), "tamis.verbs.evaluating"
+    ),
+    **dict.fromkeys(("train", "teach"), "tamis.verbs.training"),
+    **dict.fromkeys(("prove", "plan"), "tamis.verbs.proving"),
+    "Proof": "tamis.proof.design",
+    "Training": "tamis.training.settings",
     **dict.fromkeys(("scorer", "selector", "recipe"), "tamis.spec"),
     "Budget": "tamis.budget",
     **dict.fromkeys(("Batch", "Column", "Dataset", "Pool", "Selection"), "tamis.types"),
@@ -42,15 +49,26 @@ if TYPE_CHECKING:
     from tamis.budget import Budget as Budget
     from tamis.errors import UserError as UserError
     from tamis.models.asking import Asking as Asking
+    from tamis.proof.design import Proof as Proof
     from tamis.run.session import Run as Run
     from tamis.spec import recipe as recipe
     from tamis.spec import scorer as scorer
     from tamis.spec import selector as selector
+    from tamis.training.settings import Training as Training
     from tamis.types import Batch as Batch
     from tamis.types import Column as Column
     from tamis.types import Dataset as Dataset
     from tamis.types import Pool as Pool
     from tamis.types import Selection as Selection
+    from tamis.verbs.evaluating import compare as compare
+    from tamis.verbs.evaluating import contamination as contamination
+    from tamis.verbs.evaluating import generate as generate
+    from tamis.verbs.evaluating import grade as grade
+    from tamis.verbs.evaluating import winrate as winrate
+    from tamis.verbs.proving import plan as plan
+    from tamis.verbs.proving import prove as prove
+    from tamis.verbs.training import teach as teach
+    from tamis.verbs.training import train as train
 
 
 def __getattr__(name: str) -> Any:

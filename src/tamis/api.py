@@ -11,60 +11,28 @@ from typing import TYPE_CHECKING, Any, Literal
 from tamis.errors import UserError
 from tamis.notation import Reference, parse
 from tamis.registry import find, names, specs
+from tamis.verbs.evaluating import compare as compare
+from tamis.verbs.evaluating import contamination as contamination
+from tamis.verbs.evaluating import generate as generate
+from tamis.verbs.evaluating import grade as grade
+from tamis.verbs.evaluating import winrate as winrate
+from tamis.verbs.proving import plan as plan
+from tamis.verbs.proving import prove as prove
+from tamis.verbs.reading import Data, begun
+from tamis.verbs.reading import read as read
+from tamis.verbs.training import teach as teach
+from tamis.verbs.training import train as train
 
 # What the verbs compute with loads when they run, so that --help is instant.
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from tamis.agreement import Agreement
-    from tamis.evaluation.winrate import Comparison
     from tamis.run.estimate import Estimate
     from tamis.run.measure import Measured
-    from tamis.run.progress import Progress
     from tamis.run.session import Run
     from tamis.spec import Spec
-    from tamis.training.settings import Training
-    from tamis.training.sft import Trained
     from tamis.types import Dataset, Pool, Selection
-
-Data = Any
-"""A path, several, `-` for standard input, a Hub name, a datasets.Dataset, dicts, or a Dataset."""
-
-
-def read(
-    source: Data,
-    *,
-    format: str = "auto",
-    fields: Mapping[str, str] | None = None,
-    split: str | None = None,
-    strict: bool = False,
-    rejects: str | None = None,
-    progress: Progress | None = None,
-) -> Dataset:
-    """Reads instruction data of any known format; rows that cannot be read are counted and kept.
-
-    Args:
-        source: files (JSON, JSON lines, CSV, Parquet, Arrow, .gz, .zst), `-`, or a Hub name
-        format: name of the format; `auto` looks at the content
-        fields: names of the columns where they are not the usual ones, as instruction=question
-        split: split of a Hub dataset
-        strict: stop at the first row that cannot be read
-        rejects: file that receives rows that cannot be read, with line and reason
-    """
-    from tamis.data.read import read as read_data
-    from tamis.types import Dataset
-
-    if isinstance(source, Dataset):
-        return source
-    return read_data(
-        source,
-        format=format,
-        fields=fields,
-        split=split,
-        strict=strict,
-        rejects=rejects,
-        progress=progress,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +77,7 @@ def score(
         target: data to compare with, for methods that need a target set
         run: store, resources and progress to use
     """
-    run = _with_target(run, target)
+    run = begun(run, target)
     wanted = [method] if isinstance(method, str) else list(method)
     pool = run.score(read(data), [str(parse(m)) for m in wanted])
     scores = Scores(pool, tuple(run.log))
@@ -132,7 +100,7 @@ def estimate(
         run: store, judge and prices to use
     """
     wanted = [method] if isinstance(method, str) else list(method)
-    return _with_target(run, target).estimate(read(data), [str(parse(m)) for m in wanted])
+    return begun(run, target).estimate(read(data), [str(parse(m)) for m in wanted])
 
 
 def agree(
@@ -149,7 +117,7 @@ def agree(
     from tamis.agreement import agreement
 
     wanted = [str(parse(m)) for m in method]
-    pool = _with_target(run, target).score(read(data), wanted)
+    pool = begun(run, target).score(read(data), wanted)
     return agreement({name: pool.scores(name) for name in wanted})
 
 
@@ -179,7 +147,7 @@ def evolve(
     from tamis.data.write import write_records
     from tamis.evolution import evolve as evolution
 
-    judge = _with_target(run, None).resource("Judge")
+    judge = begun(run, None).resource("Judge")
     found = evolution(
         read(data),
         judge,
@@ -247,7 +215,7 @@ def select(
 
     if order not in ("pick", "source"):
         raise UserError(f"order is pick or source, not {order!r}")
-    run = _with_target(run, target)
+    run = begun(run, target)
     limit = Budget.parse(budget).within([quota] if isinstance(quota, str) else list(quota))
     scores = [scores] if isinstance(scores, str) else list(scores)
     written = parse(method)
@@ -274,22 +242,6 @@ def select(
     return Picked(dataset, selection, pool, manifest, files)
 
 
-def train(
-    data: Data, *, out: str = "trained", training: Training | None = None, run: Run | None = None
-) -> Trained:
-    """Fine-tunes the run's model on the rows, answers only, and writes it as others load it.
-
-    Args:
-        data: what `read` takes: a run folder's subset, or any other data
-        out: folder for the model and train.json; the same training there goes on or is done
-        training: how, `Training(epochs=2)`
-        run: model, device and progress to use
-    """
-    from tamis.run.train import train as train_in
-
-    return train_in(_with_target(run, None), read(data), training, Path(out).expanduser())
-
-
 def export(
     data: Data, *, to: str = "trl", out: str = "export", name: str = "subset", skip: bool = False
 ) -> list[Path]:
@@ -312,47 +264,6 @@ def export(
     )
 
 
-def winrate(
-    judgments: str | Sequence[str],
-    *,
-    ours: str = "",
-    failed: Literal["leave_out", "other_order", "tie"] = "leave_out",
-    difficulty: str = "",
-    resamples: int = 10_000,
-    seed: int = 0,
-    export: Literal["tamis", "alpaca_eval"] = "tamis",
-    out: str | None = None,
-) -> Sequence[Comparison]:
-    """Win rates out of pairwise judgments: counts, rates and intervals, a set of prompts and pooled.
-
-    Args:
-        judgments: files of judgments: our own, AlpacaEval's annotations, two-order scores, PandaLM
-            labels, Vicuna reviews; or `-`
-        ours: the generator whose side is taken, where a file has it as the other
-        failed: a pair of which the judge's word failed in an order is left out, counts by the other
-            order, or has a tie there as in survey-style scripts
-        difficulty: file with a number `difficulty` for each `id` or `instruction`, a further term
-            of the model of equal lengths
-        resamples: bootstrap samples for the intervals
-        seed: of the bootstrap
-        export: form of the file `out`
-        out: file for the judgments, all in one form
-    """
-    from tamis.evaluation import judgment_files
-    from tamis.evaluation.winrate import Tally
-
-    if export != "tamis" and not out:
-        raise UserError(f"to export as {export}, name the file: --out annotations.json")
-    hard = judgment_files.difficulties(difficulty) if difficulty else None
-    tally = Tally(failed, hard)
-    found = tally.taking(judgment_files.read(judgments, ours=ours))
-    if out:
-        judgment_files.write_as(export, Path(out), found, failed)
-    for _ in found:
-        pass
-    return tally.compared(resamples=resamples, seed=seed)
-
-
 def measure(
     data: Data,
     rows: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
@@ -372,7 +283,7 @@ def measure(
     """
     from tamis.run.measure import asked, measures, subsets_of
 
-    run = _with_target(run, None)
+    run = begun(run, None)
     wanted = asked([of] if isinstance(of, str) else of, run)  # told before a large file is read
     parts = subsets_of(data if rows is None else read(data), rows, run)
     return [m for pool, subsets in parts for m in measures(run, pool, subsets, wanted, random)]
@@ -382,7 +293,7 @@ def inspect(data: Data, *, run: Run | None = None) -> dict[str, Any]:
     """What a pool holds: sources, lengths, scripts, duplicates, problems, as tables by title."""
     from tamis.overview import overview
 
-    return overview(read(data), _with_target(run, None))
+    return overview(read(data), begun(run, None))
 
 
 def demo(
@@ -418,9 +329,3 @@ def methods(name: str | None = None, *, allow_code: bool = False) -> list[Spec]:
 def method_names(*kinds: str) -> list[str]:
     """Names of the methods of these kinds; nothing is imported."""
     return sorted(n for kind in kinds for n in names(kind))
-
-
-def _with_target(run: Run | None, target: Data | None) -> Run:
-    from tamis.run.session import Run
-
-    return (run or Run()).begin(read(target) if target is not None else None)

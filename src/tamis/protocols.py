@@ -126,6 +126,10 @@ class Generator(Protocol):
         """At most `tokens` new tokens for each prompt, without the token that ends the text."""
         ...
 
+    def decode(self, ids: Ints) -> str:
+        """The text of tokens, special ones left out."""
+        ...
+
 
 Direction = Literal["sgd", "adam", "adam_outside"]
 """sgd: the gradient itself. adam: the step that Adam would take next, m' / sqrt(v' + eps) out of
@@ -217,3 +221,38 @@ class Judge(Protocol):
     def id(self) -> str: ...
 
     def ask(self, questions: Sequence[Question]) -> list[Answer]: ...
+
+
+@runtime_checkable
+class Reward(Protocol):
+    """A model that grades an answer to a question with one number.
+
+    A grade does not depend on what is graded beside it, beyond rounding.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    def reward(self, pairs: Sequence[tuple[str, str]]) -> Floats:
+        """One number a (question, answer); an empty part is left out.
+
+        An answer too long for the model is cut at its end. NaN where there is no room for any of
+        it, or where the template shows the two otherwise than they are.
+        """
+        ...
+
+
+@runtime_checkable
+class YesNo(Protocol):
+    """A model that answers a question with yes or no."""
+
+    @property
+    def id(self) -> str: ...
+
+    def yes(self, questions: Sequence[Sequence[Piece]]) -> Floats:
+        """P(yes) / (P(yes) + P(no)) of each question.
+
+        Markup stays whole, and special tokens are found in it alone; the texts of a question too
+        long for the model are cut at their ends, the longest first.
+        """
+        ...

@@ -33,6 +33,19 @@ Prefer = Literal["high", "low", "none"]
 LANGUAGE_MODEL = ("Likelihood", "Generator", "Gradients")
 """The protocols behind which a run's one language model stands."""
 
+GRADERS = ("Reward", "YesNo")
+"""Those of small models that a run has besides it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Stands in the type of a parameter whose checked value names columns without being one.
+
+    `columns` finds them, in their canonical spelling.
+    """
+
+    columns: Callable[[Any], list[str]]
+
 
 @dataclass(frozen=True, slots=True)
 class Param:
@@ -50,6 +63,15 @@ class Param:
     @property
     def is_column(self) -> bool:
         return self.type == ColumnName or ColumnName in typing.get_args(self.type)
+
+    def columns(self, value: Any) -> list[str]:
+        """The columns that its value names; an empty name means none."""
+        for naming in getattr(self.type, "__metadata__", ()):
+            if isinstance(naming, Naming):
+                return naming.columns(value)
+        if not self.is_column or not value:
+            return []
+        return [value] if isinstance(value, str) else list(value)
 
     @property
     def type_name(self) -> str:
@@ -76,6 +98,11 @@ WHICH_JUDGE = {
     "judge": Param("judge", str, "", "another judge than the run's, for this score alone"),
 }
 """The same for scorers that ask a judge: alpagasus and alpagasus(judge=NAME@URL)."""
+
+WHICH_GRADER = {
+    "model": Param("model", str, "", "another model than the run's, for this score alone"),
+}
+"""The same for scorers that ask a reward model or one that says yes or no: reward(model=./mine)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +162,11 @@ class Spec:
         return any(kind.__name__ in LANGUAGE_MODEL for kind in self.resources.values())
 
     @property
+    def grades(self) -> bool:
+        """Whether a small model that grades texts is among its inputs."""
+        return any(kind.__name__ in GRADERS for kind in self.resources.values())
+
+    @property
     def asks(self) -> bool:
         """Whether a judge is among its inputs."""
         return any(kind.__name__ == "Judge" for kind in self.resources.values())
@@ -148,7 +180,8 @@ class Spec:
         """The parameters that name the model or the judge of this score."""
         if self.kind != "score":
             return {}
-        return {**(WHICH_MODEL if self.reads_model else {}), **(WHICH_JUDGE if self.asks else {})}
+        named = WHICH_MODEL if self.reads_model else WHICH_GRADER if self.grades else {}
+        return {**named, **(WHICH_JUDGE if self.asks else {})}
 
     def key(self, params: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
         """Cache key: everything that changes the number.

@@ -28,6 +28,9 @@ import pyarrow.parquet as pq
 from tamis.errors import UserError
 from tamis.types import Column, Mask
 
+SPENT = b"tamis.spent"
+"""Where a part says what it took."""
+
 
 def default_root() -> Path:
     """Where scores live unless told otherwise: one folder a user, shared by all runs."""
@@ -71,9 +74,20 @@ class Store:
             found.update(below.glob("part-*.parquet"))
         return found
 
-    def append(self, folder: Path, ids: pa.ChunkedArray, column: Column) -> Path:
-        """Commits one part; a killed process leaves either the whole part or none."""
+    def append(
+        self,
+        folder: Path,
+        ids: pa.ChunkedArray,
+        column: Column,
+        spent: Mapping[str, float] | None = None,
+    ) -> Path:
+        """Commits one part; a killed process leaves either the whole part or none.
+
+        `spent` is what it took: seconds, tokens, calls, money.
+        """
         table = pa.table({"id": ids, "value": column.values, "problem": column.problem})
+        if spent:
+            table = table.replace_schema_metadata({SPENT: json.dumps(spent)})
         path = folder / f"part-{uuid.uuid4().hex}.parquet"
         temporary = path.with_suffix(".tmp")
         try:
@@ -91,6 +105,22 @@ class Store:
                 "name another folder with --store"
             ) from error
         return path
+
+    def spent(self, folder: Path, ids: pa.ChunkedArray) -> dict[str, float]:
+        """What it took to compute a column for these rows, by whoever computed it.
+
+        Of a part that has other rows too, their share is left out.
+        """
+        found: dict[str, float] = {}
+        for path in sorted(self.parts(folder)):
+            table = _whole_part(path)
+            said = (table.schema.metadata or {}).get(SPENT) if table is not None else None
+            if table is None or said is None or not len(table):
+                continue
+            here = np.asarray(pc.is_in(_whole(table["id"]), value_set=_whole(ids)))
+            for name, value in json.loads(said).items():
+                found[name] = found.get(name, 0.0) + value * float(here.mean())
+        return found
 
     def describe(self, folder: Path, header: Mapping[str, Any]) -> None:
         """Writes what the key stands for, once."""

@@ -4,6 +4,7 @@ A piece is markup (may hold special tokens), text of the row (never does: a row 
 `<|endoftext|>` is data), or an answer, whose tokens can be scored. Pieces are tokenised one by one
 and their ids joined, so where an answer begins and ends is known by construction.
 
+none     the turns end to end: their markup, if any, is in them
 plain    the question, a line break, the answer (as Superfiltering feeds GPT-2)
 alpaca   Stanford Alpaca's (Apache-2.0); the input stands apart where the row still has it
 vicuna   FastChat's vicuna_v1.1 (Apache-2.0)
@@ -18,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-TemplateName = Literal["plain", "alpaca", "vicuna", "tulu", "chat"]
+TemplateName = Literal["plain", "none", "alpaca", "vicuna", "tulu", "chat"]
 """`chat` is the template that comes with the model."""
 
 Kind = Literal["markup", "text", "answer"]
@@ -55,6 +56,7 @@ _ALPACA = "Below is an instruction that describes a task{}. Write a response tha
 _TASK = "completes the request."
 
 TEMPLATES: Mapping[str, Template] = {
+    "none": Template(after_system="", given="\n\n", after_assistant=""),
     "plain": Template(given="\n", after_user="\n", after_assistant="\n"),
     "alpaca": Template(
         system=_ALPACA.format("", _TASK),

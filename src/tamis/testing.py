@@ -17,7 +17,9 @@ import pickle
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from hashlib import blake2b
+from math import ceil
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +27,14 @@ import pyarrow as pa
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.hard_rows import hard_rows
-from tamis.models.fake import FakeEmbedder, FakeJudge, FakeLikelihood, FakeTokenizer
+from tamis.models.fake import (
+    FakeEmbedder,
+    FakeJudge,
+    FakeLikelihood,
+    FakeReward,
+    FakeTokenizer,
+    FakeYesNo,
+)
 from tamis.notation import Reference, parse
 from tamis.registry import find
 from tamis.run.execute import Inputs, call
@@ -33,6 +42,10 @@ from tamis.run.plan import Step, columns_of, resolve
 from tamis.run.session import Run
 from tamis.spec import Param, Spec, spec_of
 from tamis.types import Batch, Column, Dataset, Ints, Pool, Selection
+
+if TYPE_CHECKING:
+    from tamis.training.settings import Training
+    from tamis.training.sft import Trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +102,41 @@ def _anything(param: Param) -> Any:
 
 def a_run(store: str, *, embedder_id: str = "fake") -> Run:
     """A run on stand-ins, with the hard rows as target set."""
-    return Run(
+    run = Run(
         store=store,
         embedder=FakeEmbedder(id=embedder_id),
         tokenizer=FakeTokenizer(),
         model=FakeLikelihood(),
         judge=FakeJudge(),
+        reward=FakeReward(),
+        yes_no=FakeYesNo(),
         target=dataset(),
     )
+    run.trainer = FakeTrainer(run)
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class FakeTrainer:
+    """Trains nothing: what it names by rows, settings and base reads and judges as stand-ins do."""
+
+    run: Run
+
+    def __call__(self, data: Dataset, training: Training, model: str) -> Trained:
+        from tamis.training.sft import Kept, Trained
+
+        ids = sorted(data.ids.to_pylist())
+        said = "\n".join([*ids, str(training.told()), model])
+        name = f"trained-{blake2b(said.encode(), digest_size=6).hexdigest()}"
+        each = -(-len(ids) // training.batch)  # updates an epoch
+        steps = training.steps or max(ceil(each * training.epochs), 1)
+        every = each if training.keep == "epochs" else training.keep_every or steps + 1
+        places = range(every, steps + 1, every)
+        kept = [Kept(f"{name}-{at}", at, at / each, 1 - (at - 1) / (steps + 1)) for at in places]
+        for known in [name, *(one.model for one in kept)]:
+            self.run.loaded[f"language model {known} {self.run.dtype}"] = FakeLikelihood(id=known)
+            self.run.loaded[f"judge {known}"] = FakeJudge(id=known)
+        return Trained(name, tuple(kept), {"steps": steps})
 
 
 def _params(spec: Spec) -> dict[str, Any]:

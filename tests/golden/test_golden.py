@@ -26,7 +26,14 @@ SETTINGS = {
     "t_shirt": {"of": "loss_difference(neighbours=3)"},
     "normal_tags": {"min_count": 2, "min_support": 5},
     "tag_count": {"of": "script"},
+    "instruct_mining_fit": {"of": "[length,mtld]", "subsets": 5, "rows": 9},
+    "size_search": {"by": "length", "least": 2, "tries": 4},
     "instag": {"tags": "normal_tags(min_count=2)"},
+    "s2l": {"every": 1, "clusters": 4},
+    "active_it": {"tasks": "script", "start": 1, "add": 1, "by": "perplexity"},
+    "instruction_gpt4": {"of": "[length]", "parts": 2, "subsets": 9, "rows": 5},
+    "mods": {"seeds": 3, "tokens": 8},
+    "diverse_evol": {"start": 3, "add": 4, "rounds": 2},
 }
 
 

@@ -7,11 +7,11 @@ import pyarrow as pa
 import pytest
 
 from tamis.budget import Budget
-from tamis.selectors._table import unit
 from tamis.selectors.facility_location import facility_location
 from tamis.selectors.graph_cut import graph_cut
 from tamis.selectors.saturated_coverage import saturated_coverage
 from tamis.types import SCHEMA, Dataset, Pool, fingerprint
+from tamis.vectors import unit
 
 apricot = pytest.importorskip("apricot")
 ROWS, PICKS = 600, 150

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tamis.selectors._neighbours import nearest
-from tamis.selectors._table import Table
+from tamis.neighbours import nearest
+from tamis.vectors import Table
 
 neighbors = pytest.importorskip("sklearn.neighbors")
 sys.path.append(str(Path(__file__).parents[1] / "unit/selectors"))

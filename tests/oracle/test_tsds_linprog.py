@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tamis.selectors._neighbours import nearest
-from tamis.selectors._table import Table
+from tamis.neighbours import nearest
 from tamis.selectors.tsds import Settings, densities, masses
+from tamis.vectors import Table
 
 optimize = pytest.importorskip("scipy.optimize")
 sys.path.append(str(Path(__file__).parents[1] / "unit/selectors"))

@@ -174,3 +174,21 @@ def test_two_writers_at_once_share_the_work(slow):
     pool = score_slowly(*slow)
     assert len(computed(log)) == 40
     assert next(iter(pool.columns.values())).values.to_pylist() == expected()
+
+
+def test_what_a_column_took_is_told_for_the_rows_that_are_asked_for(store):
+    folder = store.folder("m", "k")
+    store.append(folder, ids("a", "b"), floats(1, 2), {"seconds": 4.0, "tokens": 10})
+    store.append(folder, ids("c"), floats(3), {"seconds": 1.0})
+    store.append(folder, ids("d"), floats(3))
+    assert store.spent(folder, ids("a", "c", "d")) == {"seconds": 3.0, "tokens": 5.0}
+    assert store.spent(store.folder("m", "other"), ids("a")) == {}
+
+
+def test_a_run_leaves_what_its_columns_took_in_the_store(tmp_path):
+    run, data = Run(store=tmp_path), dataset([{"instruction": "q", "output": "a"}])
+    run.score(data, ["length"])
+    (entry,) = run.log
+    spent = run.scores.spent(run.scores.folder("length", entry["key"]), data.ids)
+    assert spent["seconds"] > 0
+    assert spent["tokens"] == spent["money"] == 0

@@ -79,7 +79,8 @@ def _parameters(verb: Callable[..., Any]) -> list[tuple[inspect.Parameter, Any]]
     helps = argument_help(verb)
     given = [p for p in inspect.signature(verb).parameters.values() if p.name in helps]
     plain = SimpleNamespace(__annotations__={p.name: p.annotation for p in given})
-    names = {**vars(sys.modules[verb.__module__]), "Run": Any, "Dataset": Any, "Training": Any}
+    later = dict.fromkeys(("Run", "Dataset", "Training", "Teaching"), Any)
+    names = {**vars(sys.modules[verb.__module__]), **later}
     hints = typing.get_type_hints(plain, names, include_extras=True)
     return [(p, hints[p.name]) for p in given]
 

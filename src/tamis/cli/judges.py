@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
 def announce(run: Run, data: Dataset, columns: Sequence[str], *, at_most: bool = False) -> None:
     """Says what judges are about to be asked, before the first call."""
+    say(run.estimate(data, columns), at_most=at_most)
+
+
+def say(estimates: Sequence[Estimate], *, at_most: bool = False) -> None:
+    """The same of estimates that are there already."""
     bound = "at most" if at_most else "about"
-    for one in run.estimate(data, columns):
+    for one in estimates:
         if one.calls:
             show.say(
                 f"{one.column}: {bound} {one.calls:,} calls, {one.prompt_tokens:,} tokens of "

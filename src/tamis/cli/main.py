@@ -14,11 +14,25 @@ from typing import Annotated, Any
 import typer
 
 from tamis import api
-from tamis.cli import commands, evaluating, flags, judges, training
+from tamis.cli import (
+    answers,
+    benchmarking,
+    commands,
+    evaluating,
+    flags,
+    judges,
+    proving,
+    teaching,
+    training,
+)
 from tamis.errors import UserError, nearest
+from tamis.evaluation import benchmarks
 from tamis.models.asking import Asking
+from tamis.proof.design import Proof
 from tamis.run.session import Run
 from tamis.training.settings import Training
+from tamis.training.teaching import Teaching
+from tamis.verbs import evaluating as verbs
 
 app = typer.Typer(
     name="tamis",
@@ -143,6 +157,10 @@ CONFIG = inspect.Parameter(
 READ = flags.flags_of(api.read, "source")
 RUN = flags.flags_of(Run, "progress")
 ASK = flags.flags_of(Asking)
+PROVE = [
+    *(*flags.flags_of(Proof), *flags.flags_of(api.prove, "data", "proof", "training", "run")),
+    *(*flags.flags_of(Training), *READ, *RUN, *ASK),
+]
 PASSED_ON = "Any other --NAME VALUE is a parameter of the method: `tamis methods NAME` shows them."
 
 _add(commands.demo, *flags.flags_of(api.demo), *RUN)
@@ -177,13 +195,43 @@ _add(
     epilog=f"Measures: {_names('measure')}. {PASSED_ON}",
     passes_on=True,
 )
+_add(proving.prove, flags.FILES, *PROVE, CONFIG)
+_add(proving.plan, flags.FILES, *PROVE, CONFIG)
 _add(
     training.train,
-    *(flags.FILES, *flags.flags_of(api.train, "data", "training", "run")),
+    *(flags.FILES, *flags.flags_of(api.train, "data", "training", "run"), *training.ELSEWHERE),
     *(*flags.flags_of(Training), *READ, *RUN),
 )
 _add(
+    teaching.teach,
+    *(flags.FILES, *flags.flags_of(api.teach, "data", "teaching", "run")),
+    *(*flags.flags_of(Teaching), *READ, *RUN, *ASK),
+)
+_add(
     evaluating.winrate,
-    *(flags.FILES, evaluating.JUDGMENTS, *flags.flags_of(api.winrate, "judgments")),
+    *(*evaluating.JUDGMENTS, *flags.flags_of(api.winrate, "judgments")),
+)
+_add(
+    answers.generate,
+    *(flags.FILES, *flags.flags_of(verbs.generate, "data", "run"), *READ, *RUN),
+)
+_add(
+    answers.compare,
+    *(flags.FILES, *flags.flags_of(verbs.compare, "ours", "theirs", "run")),
+    *(*flags.flags_of(Run, "progress", "judge"), *ASK, flags.DRY_RUN),
+)
+_add(
+    answers.grade,
+    *(flags.FILES, *flags.flags_of(verbs.grade, "outputs", "run")),
+    *(*flags.flags_of(Run, "progress", "judge"), *ASK, flags.DRY_RUN),
+)
+_add(
+    answers.contamination,
+    *(flags.FILES, *flags.flags_of(verbs.contamination, "pool"), *READ),
+)
+_add(
+    benchmarking.benchmark,
+    *flags.flags_of(benchmarks.benchmark, "run"),
+    *(flag for flag in RUN if flag.name in ("model", "dtype", "device")),
 )
 _add(commands.export, flags.FILES, *flags.flags_of(api.export, "data"), *READ)

@@ -18,6 +18,7 @@ from tamis.data.turns import (
     keys,
     kind,
     pair,
+    parsed,
     spoken,
     text,
     tools,
@@ -310,6 +311,25 @@ def plain(record: Any) -> Normalised:
     return [("assistant", text(rest.pop(name), name), None)], None, rest
 
 
+def prompts(record: Any) -> Normalised:
+    """Questions of a test set: a list of `turns`, a numbered `text`, Instruction, or one text.
+
+    MT-Bench (turns), Vicuna and its like (text with a question_id and no answer_id), WizardLM
+    (Instruction), LIMA (conversations that is one text). Several turns are asked one by one.
+    """
+    rest = _fields(record)
+    name = _first(rest, ("turns", "Instruction", "conversations", "text"))
+    if name is None or (name == "text" and ("question_id" not in rest or "answer_id" in rest)):
+        raise Reject(f"no 'turns', 'Instruction' or numbered 'text': its keys are {keys(rest)}")
+    asked = rest.pop(name)
+    if name == "turns" and not (isinstance(asked, list) and asked):
+        raise Reject("'turns' is no list of questions")
+    if name == "conversations" and not isinstance(parsed(asked), str):
+        raise Reject(f"{name!r} is {kind(parsed(asked))}, text expected")
+    questions = asked if isinstance(asked, list) else [asked]
+    return [("user", text(one, name), None) for one in questions], None, rest
+
+
 FORMATS: Mapping[str, Format] = {
     "preference": preference,
     "kto": kto,
@@ -323,6 +343,7 @@ FORMATS: Mapping[str, Format] = {
     "vicuna": sharegpt,
     "p3": p3,
     "prompt_completion": prompt_completion,
+    "prompts": prompts,
     "text": plain,
 }
 """Every format by name, the more specific first: the order decides where several fit a record."""

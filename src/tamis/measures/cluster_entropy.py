@@ -16,9 +16,9 @@ import numpy as np
 from tamis.errors import UserError
 from tamis.kmeans import automatic, k_means
 from tamis.measures._rows import inside
-from tamis.selectors._table import Table
 from tamis.spec import measure
 from tamis.types import ColumnName, Ints, Pool
+from tamis.vectors import Table
 
 
 @measure(prefer="high")

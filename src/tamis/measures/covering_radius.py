@@ -14,10 +14,10 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.measures._rows import inside
-from tamis.selectors._neighbours import nearest
-from tamis.selectors._table import Table, slices
+from tamis.neighbours import nearest
 from tamis.spec import measure
 from tamis.types import ColumnName, Floats, Ints, Pool
+from tamis.vectors import Table, slices
 
 
 @measure(prefer="low", paper="arXiv:1708.00489")

@@ -13,9 +13,9 @@ from __future__ import annotations
 import numpy as np
 
 from tamis.measures._rows import inside
-from tamis.selectors._table import Table, slices
 from tamis.spec import measure
 from tamis.types import ColumnName, Ints, Pool
+from tamis.vectors import Table, slices
 
 
 @measure(prefer="high", paper="arXiv:2311.14736")

@@ -15,10 +15,10 @@ import numpy as np
 from tamis.errors import UserError
 from tamis.measures._rows import inside
 from tamis.measures.covering_radius import apart
-from tamis.selectors._neighbours import nearest
-from tamis.selectors._table import Table
+from tamis.neighbours import nearest
 from tamis.spec import measure
 from tamis.types import ColumnName, Ints, Pool
+from tamis.vectors import Table
 
 
 @measure(prefer="high", paper="arXiv:2502.17184")

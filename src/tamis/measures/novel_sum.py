@@ -15,11 +15,11 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.measures._rows import inside
+from tamis.neighbours import nearest
 from tamis.selectors import _novelty
-from tamis.selectors._neighbours import nearest
-from tamis.selectors._table import Part, Table, distinct
 from tamis.spec import measure
 from tamis.types import ColumnName, Floats, Ints, Pool
+from tamis.vectors import Part, Table, distinct
 
 _TINY = 1e-9
 

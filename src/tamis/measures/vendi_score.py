@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from tamis.errors import UserError
 from tamis.measures._rows import inside
-from tamis.selectors._table import Table
 from tamis.spec import measure
 from tamis.types import ColumnName, Floats, Ints, Pool
+from tamis.vectors import Table
 
 
 @measure(prefer="high", paper="arXiv:2210.02410")

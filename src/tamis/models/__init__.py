@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 # The command line reads the settings of a judge for its flags: nothing else loads with them.
 if TYPE_CHECKING:
     from tamis.models.asking import Asking
-    from tamis.protocols import Embedder, Judge, Likelihood, Tokenizer
+    from tamis.protocols import Embedder, Judge, Likelihood, Reward, Tokenizer, YesNo
 
 
 def named_embedder(name: str) -> Embedder:
@@ -52,3 +52,24 @@ def named_judge(name: str, asking: Asking, dtype: str = "auto", device: str = "a
     from tamis.models.local_judge import LocalJudge
 
     return LocalJudge(named_language_model(name, dtype, device), asking)
+
+
+def named_reward(name: str, dtype: str = "auto", device: str = "auto") -> Reward:
+    """A reward model: a sequence classifier with one output or two, or a style ranker's folder."""
+    from tamis.models.reward import RewardModel, is_style_ranker
+
+    if is_style_ranker(name):
+        from tamis.models._graders import one_device
+        from tamis.models.scar import Scar
+
+        return Scar(name, device=one_device(device))
+    return RewardModel(name, dtype=dtype, device=device)
+
+
+def named_yes_no(name: str, dtype: str = "auto", device: str = "auto") -> YesNo:
+    """A model that says yes or no: one that reads and then writes, as T5, or a causal one."""
+    from tamis.models.yes_no import Causal, Seq2Seq, reads_first
+
+    if reads_first(name):
+        return Seq2Seq(name, dtype=dtype, device=device)
+    return Causal(named_language_model(name, dtype, device))

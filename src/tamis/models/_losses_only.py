@@ -28,6 +28,8 @@ class Tokens(Protocol):
 
     def encode(self, texts: Sequence[str], *, markup: bool = False) -> list[Ints]: ...
 
+    def decode(self, ids: Ints) -> str: ...
+
     def chat(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[Piece]: ...
 
 
@@ -50,6 +52,9 @@ class LossesOnly:
 
     def encode(self, texts: Sequence[str], *, markup: bool = False) -> list[Ints]:
         return self.tokens.encode(texts, markup=markup)
+
+    def decode(self, ids: Ints) -> str:
+        return self.tokens.decode(ids)
 
     def chat(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[Piece]:
         return self.tokens.chat(messages, tools)

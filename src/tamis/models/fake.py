@@ -84,21 +84,16 @@ class FakeLikelihood:
         shown = [Piece(tools, "text")] if tools else []
         return shown + render(TEMPLATES["tulu"], messages, given_input(None))
 
+    def decode(self, ids: Ints) -> str:
+        """The text of bytes; what is no UTF-8 becomes the sign for it."""
+        return bytes(int(token) for token in ids if token < START).decode("utf-8", "replace")
+
     def read(self, passages: Sequence[Passage]) -> list[Reading]:
         return [_read(passage) for passage in passages]
 
     def generate(self, prompts: Sequence[Ints], tokens: int) -> list[Ints]:
         """The likeliest bytes, one after the other."""
-        found = []
-        for prompt in prompts:
-            ids = prompt
-            while len(ids) < len(prompt) + tokens:
-                best = int(np.argmax(_states(ids)[-1] @ _OUTPUT))
-                if best == START:
-                    break
-                ids = np.append(ids, best)
-            found.append(ids[len(prompt) :])
-        return found
+        return [_written(prompt, tokens) for prompt in prompts]
 
     def gradients(
         self,
@@ -127,6 +122,19 @@ class FakeLikelihood:
 
 def _bytes(text: str) -> Ints:
     return np.frombuffer(text.encode("utf-8", "replace"), np.uint8).astype(np.int64)
+
+
+def _written(prompt: Ints, tokens: int) -> Ints:
+    """The likeliest bytes after a prompt, up to the token that ends a text."""
+    state = _states(prompt)[-1]
+    found: list[int] = []
+    while len(found) < tokens:
+        best = int(np.argmax(state @ _OUTPUT))
+        if best == START:
+            break
+        found.append(best)
+        state = 0.8 * state + _INPUT[best]
+    return np.array(found, np.int64)
 
 
 def _states(ids: Ints, noise: Noise | None = None) -> Floats:
@@ -203,3 +211,31 @@ def _picked(question: Question) -> str:
     asked = "\x00".join(text for _, text in question.messages).encode("utf-8", "replace")
     number = int.from_bytes(hashlib.blake2b(asked, digest_size=8).digest(), "little")
     return question.examples[number % len(question.examples)] if question.examples else ""
+
+
+@dataclass(frozen=True, slots=True)
+class FakeReward:
+    """Grades between -6 and 6 by the hash of question and answer; none where there is nothing."""
+
+    id: str = "fake"
+
+    def reward(self, pairs: Sequence[tuple[str, str]]) -> Floats:
+        shares = [_share("\x00".join(pair)) if any(pair) else np.nan for pair in pairs]
+        return np.array([12 * share - 6 for share in shares], np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class FakeYesNo:
+    """A chance by the hash of all that it is asked."""
+
+    id: str = "fake"
+
+    def yes(self, questions: Sequence[Sequence[Piece]]) -> Floats:
+        asked = ["\x00".join(piece.text for piece in question) for question in questions]
+        return np.array([_share(text) for text in asked], np.float64)
+
+
+def _share(text: str) -> float:
+    """A number in [0, 1) that the text decides."""
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") / 2.0**64

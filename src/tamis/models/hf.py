@@ -62,7 +62,8 @@ class HuggingFace:
     @property
     def forward_tokens(self) -> int:
         """Tokens that went through the model so far; padding does not count."""
-        return sum(reader.forward_tokens for reader in self.readers)
+        readers = vars(self).get("readers", ())  # asking does not load the model
+        return sum(reader.forward_tokens for reader in readers)
 
     @property
     def id(self) -> str:
@@ -83,6 +84,9 @@ class HuggingFace:
 
     def encode(self, texts: Sequence[str], *, markup: bool = False) -> list[Ints]:
         return self.text.encode(texts, markup=markup)
+
+    def decode(self, ids: Ints) -> str:
+        return self.text.decode(ids)
 
     def chat(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[Piece]:
         return self.text.chat(messages, tools)

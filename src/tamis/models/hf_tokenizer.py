@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -81,6 +83,14 @@ class ModelTokenizer:
             end = self.tokenizer.eos_token or ""
             return self._ids([text.replace(END, end) for text in texts], as_text=False)
         return self._ids([encodable(text) for text in texts], as_text=True)
+
+    def decode(self, ids: Ints) -> str:
+        """The text of tokens as they were written, special ones left out."""
+        return str(
+            self.tokenizer.decode(
+                ids.tolist(), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+        )
 
     def _ids(self, texts: list[str], *, as_text: bool) -> list[Ints]:
         if not texts:
@@ -173,4 +183,12 @@ def _loaded(kind: str, model: Located) -> Any:
     except Exception as error:  # the library raises many kinds; all mean the same to the user
         what = {"AutoConfig": "configuration", "AutoTokenizer": "tokenizer"}.get(kind, "model")
         reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if kind == "AutoTokenizer" and _needs_sentencepiece(folder):
+            reason = "it is a sentencepiece file alone: pip install sentencepiece protobuf"
         raise UserError(f"the {what} of {model.name!r} cannot be loaded: {reason}") from error
+
+
+def _needs_sentencepiece(folder: Path) -> bool:
+    """Whether a tokenizer comes in a form that only a library reads which is not here."""
+    alone = any(folder.glob("*.model")) and not (folder / "tokenizer.json").is_file()
+    return alone and any(find_spec(name) is None for name in ("sentencepiece", "google"))

@@ -133,7 +133,7 @@ class LocalJudge:
 
     def _reply(self, prompt: Ints, written: Ints, room: int) -> Reply:
         finish = "length" if len(written) >= room else "stop"
-        text = _decoded(self.lm, written)
+        text = self.writer.decode(written)
         return Reply(text, finish, len(prompt), len(written), None, self.lm.id, cost=0.0)
 
     def _prompt(self, question: Question) -> Ints:
@@ -177,14 +177,3 @@ class LocalJudge:
 
 def _length(question: Question) -> int:
     return sum(len(text) for _, text in question.messages)
-
-
-def _decoded(lm: Likelihood, ids: Ints) -> str:
-    """The text of tokens; backends keep their tokenizer under one of two names."""
-    decode: Callable[[Sequence[int]], str] | None = getattr(lm, "decode", None)
-    if decode is not None:
-        return decode(ids.tolist())
-    owner = getattr(lm, "text", None) or getattr(lm, "tokens", None)
-    if owner is None:
-        raise UserError(f"{lm.id} has no tokenizer that turns tokens into text")
-    return str(owner.tokenizer.decode(ids.tolist(), skip_special_tokens=True))

@@ -272,7 +272,7 @@ def _fuse(model: torch.nn.Module) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Without the library's progress bar, where it is on."""
     from transformers.utils import logging
 
@@ -290,7 +290,7 @@ def load_weights(text: ModelTokenizer, dtype: str) -> Any:
     from transformers import AutoModelForCausalLM
 
     try:
-        with _quiet():
+        with quiet():
             found: Any = AutoModelForCausalLM.from_pretrained(
                 weights(text.located),
                 dtype=getattr(torch, dtype),

@@ -154,10 +154,16 @@ def rehearsed(run: Run, data: Dataset, reference: Reference, budget: Budget) -> 
         trial = replace(run, store=store, loaded=loaded, log=[], computed={}, progress=silent)
         trial.scores = Store(Path(store), beneath=run.scores.root)
         trial.around_judges = lambda judge: Counting(judge, tokenizer)
+        trial.trainer = _trained_by_nobody
         with suppress(UserError):  # a selection that fails by its examples has counted all the same
             pick(data, reference, budget, trial)
         found = [one for one in trial.loaded.values() if isinstance(one, Counting)]
     return [counted(one, len(data), run.asking or Asking()) for one in found]
+
+
+def _trained_by_nobody(data: Dataset, training: Any, model: str) -> Any:
+    """A rehearsal trains nothing: what a recipe asks after a training is not counted."""
+    raise UserError("nothing is trained in a rehearsal")
 
 
 def counted(one: Counting, rows: int, asking: Asking) -> Estimate:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,12 +31,23 @@ SLOW_SHARD = 512
 """The same where a language model reads each row."""
 
 
+def clock() -> dict[str, float]:
+    """Seconds, from any moment on."""
+    return {"seconds": time.perf_counter()}
+
+
+def since(before: Mapping[str, float], now: Mapping[str, float], among: int) -> dict[str, float]:
+    """What was spent between two readings, shared equally among so many columns."""
+    return {name: (value - before.get(name, 0.0)) / among for name, value in now.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What a scorer may be handed besides rows."""
 
     resource: Callable[..., Any]  # (protocol's name, model=, dtype=) -> object
     target: Dataset | None
+    spent: Callable[[], Mapping[str, float]] = clock  # what was spent so far, by kind
 
 
 def compute(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progress) -> Column:
@@ -125,9 +137,10 @@ def _table(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progr
         if stored is not None and not missing.any():
             return stored
         progress(step.name, 0, len(pool))
+        before = inputs.spent()
         column = call(step, pool, inputs)
         if _settled(step, pool, store) and not pc.any(passing(column)).as_py():
-            store.append(folder, ids, column)
+            store.append(folder, ids, column, since(before, inputs.spent(), 1))
     progress(step.name, len(pool), len(pool))
     return column
 
@@ -154,7 +167,8 @@ def by_row(
     """
     # locks are taken in this order by everybody: nobody waits for one who waits
     once = {step.key: step for step in steps}.values()  # one column may be spelled in two ways
-    size = SLOW_SHARD if any(step.spec.reads_model for step in steps) else SHARD
+    slow = any(step.spec.reads_model or step.spec.grades for step in steps)
+    size = SLOW_SHARD if slow else SHARD
     columns = sorted((Lacking.of(s, data, store, size) for s in once), key=lambda c: str(c.folder))
     name, total = ", ".join(step.name for step in steps), sum(c.total for c in columns)
     todo = [
@@ -235,11 +249,13 @@ def _shard(
         part = column.missing[start : start + len(rows)]
         if part.any():
             work.append((column, Batch(rows.filter(pa.array(part)))))
+    before = inputs.spent()
     found = call_together([(column.step, batch) for column, batch in work], inputs)
+    took = since(before, inputs.spent(), max(len(work), 1))
     for (column, batch), values in zip(work, found, strict=True):
         ids, kept = unstored.keep_out(batch.table["id"], values)
         if len(ids):
-            column.seen.add(store.append(column.folder, ids, kept))
+            column.seen.add(store.append(column.folder, ids, kept, took))
 
 
 def call_together(work: Sequence[tuple[Step, Batch]], inputs: Inputs) -> list[Column]:

@@ -154,7 +154,5 @@ def columns_of(spec: Spec, params: Mapping[str, Any]) -> list[str]:
     """The columns that the parameters name; an empty name means none."""
     named: list[str] = []
     for param in spec.params.values():
-        value = params[param.name]
-        if param.is_column and value:
-            named += [value] if isinstance(value, str) else list(value)
+        named += param.columns(params[param.name])
     return list(dict.fromkeys(named))

@@ -67,6 +67,8 @@ def config(
             "model": without_secrets(run.model) if isinstance(run.model, str) else None,
             "dtype": run.dtype,
             "judge": without_secrets(run.judge) or None if isinstance(run.judge, str) else None,
+            "reward": run.reward if isinstance(run.reward, str) else None,
+            "yes_no": run.yes_no if isinstance(run.yes_no, str) else None,
             "thinking": run.asking.thinking if run.asking and run.asking.thinking else None,
         },
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -162,6 +163,23 @@ class Run:
         """What each judge was asked and what it took: calls, tokens, money, failures by kind."""
         return {n: one.report() for n, one in self.loaded.items() if hasattr(one, "report")}
 
+    def spent(self) -> dict[str, float]:
+        """Seconds from any moment on, and what this run's models were asked since it began."""
+        from tamis.run.execute import clock
+
+        reports = list(self.judges.values())
+        asked = [told for told in reports if told.get("calls")]
+        read = sum(getattr(one, "forward_tokens", 0) for one in self.loaded.values())
+        kinds = ("prompt_tokens", "completion_tokens")
+        costs = [told.get("cost") for told in asked]
+        return {
+            **clock(),
+            "tokens": read + sum(told.get(kind, 0) for told in asked for kind in kinds),
+            "calls": sum(told["calls"] for told in asked),
+            # NaN where a judge has no price
+            "money": sum(math.nan if cost is None else cost for cost in costs),
+        }
+
     @property
     def setting(self) -> Setting:
         from tamis.run.plan import Setting
@@ -204,7 +222,7 @@ class Run:
         place = pool.data.fingerprint
         # what was computed here has a key; what was handed over is known by what it holds
         given = {n: c for n, c in pool.columns.items() if self.computed.get((place, n)) is not c}
-        inputs = Inputs(self.resource, self.target)
+        inputs = Inputs(self.resource, self.target, self.spent)
         steps = plan(references, place, self.setting, given)
         new = [s for s in steps if (place, s.name) not in self.computed]
         for group in together(new) if len(pool) else ():

@@ -22,16 +22,18 @@ def train(
 
     Without a folder the training's own is taken, below the run's folder of models.
     """
-    if not isinstance(run.model, str):
+    if run.trainer is None and not isinstance(run.model, str):
         raise UserError("to train a model, name it: an object that reads has no weights to train")
     chosen = training or run.training or default()
     started = time.perf_counter()
-    if run.trainer is not None:
-        found = run.trainer(data, chosen, run.model)
+    if run.trainer is not None:  # a stand-in trains objects too
+        name = run.model if isinstance(run.model, str) else run.model.id
+        found = run.trainer(data, chosen, name)
     else:
         found = _trained(run, data, chosen, folder)
     spent = time.perf_counter() - started
-    run.log.append({"train": found.model, "rows": len(data), "seconds": spent})
+    took = found.manifest.get("seconds", spent)  # when it was trained, whoever did
+    run.log.append({"train": found.model, "rows": len(data), "seconds": spent, "took": took})
     return found
 
 

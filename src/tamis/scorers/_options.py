@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tamis.choices import choices, level, normalised
 from tamis.errors import UserError
 from tamis.passages import missing_start, opening
 from tamis.protocols import Likelihood, Passage
@@ -105,41 +106,6 @@ def rated(batch: Batch, lm: Likelihood, prompts: Sequence[str], rating: Rating) 
     return Rated(rows, normalised(logs), problems)
 
 
-def normalised(logs: Floats) -> Floats:
-    """Probabilities among the options alone: they sum to 1."""
-    with np.errstate(invalid="ignore"):
-        chances = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    shares: Floats = chances / chances.sum(axis=-1, keepdims=True)
-    return shares
-
-
-def choices(lm: Likelihood, before: str, options: Sequence[str]) -> tuple[Ints, tuple[int, ...]]:
-    """Token ids of the text before the options, and the token that is each of them.
-
-    Text and option are tokenised together, as they would be written: what all have in common stands
-    before, and one token must be left for each, another one for each. So a blank in front of a
-    digit belongs to it or not as the tokenizer has it.
-    """
-    spelled = [ids.tolist() for ids in lm.encode([before + o for o in options], markup=True)]
-    shared = min(_shared(spelled), *(len(ids) - 1 for ids in spelled))
-    rest = [tuple(ids[shared:]) for ids in spelled]
-    alone = [len(ids) == 1 and rest.count(ids) == 1 for ids in rest]
-    wrong = [option for option, good in zip(options, alone, strict=True) if not good]
-    if wrong:
-        raise UserError(
-            f"{lm.id} has no single token of its own for {' and '.join(map(repr, wrong))} after "
-            f"{before[-20:]!r}: take a smaller scale, another prompt or another model"
-        )
-    return np.array(spelled[0][:shared], np.int64), tuple(ids[0] for ids in rest)
-
-
-def _shared(spelled: Sequence[Sequence[int]]) -> int:
-    """How many tokens all begin with."""
-    places = zip(*spelled, strict=False)
-    different = (at for at, tokens in enumerate(places) if len(set(tokens)) > 1)
-    return next(different, min(map(len, spelled)))
-
-
 @dataclass(frozen=True, slots=True)
 class _Form:
     """A prompt as token ids with room for what a turn puts in."""
@@ -174,16 +140,6 @@ class _Form:
         inside = [ids for pair in zip(self.fixed, parts, strict=False) for ids in pair]
         ids = np.concatenate([*inside, self.fixed[-1]])
         return Passage(ids, want=(), options=self.options)
-
-
-def level(lengths: Sequence[int], room: int) -> int:
-    """The largest length to which all are cut so that together they fit."""
-    left, parts = room, len(lengths)
-    for length in sorted(lengths):
-        if length * parts > left:
-            return left // parts
-        left, parts = left - length, parts - 1
-    return max(lengths)
 
 
 def _wrapping(lm: Likelihood, template: Wrapping) -> tuple[str, str]:

@@ -33,15 +33,14 @@ import numpy as np
 from tamis.errors import UserError
 from tamis.passages import NOTHING, Written, encoded, missing_start, opening
 from tamis.protocols import Generator, Likelihood, Passage
+from tamis.scorers._open_questions import Turns, asked_of, opened
 from tamis.scorers._passages import AT_A_TIME, column
 from tamis.spec import scorer
-from tamis.templates import TEMPLATES, Piece, TemplateName, answer_text, given_input, render, said
+from tamis.templates import TEMPLATES, Piece, TemplateName, answer_text, given_input, said
 from tamis.types import Batch, Column, Floats, Ints
 
 _ALONE = "\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"(?:[{_ALONE}]|[^\s{_ALONE}]+)\s*")
-
-Turns = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +155,14 @@ class _Form:
 
     def _forms(self, row: dict[str, Any], lm: Likelihood, given: bool) -> list[list[Piece]] | str:
         """The pieces of the question in all its forms, then of the answer; or the problem."""
-        turns, last = _question(row["messages"])
+        turns, last = asked_of(row["messages"])
         if self.needed and not (last and said(last).strip()):
             return "empty_answer" if last else "no_answer"
         if not any(said(turn).strip() for turn in turns if turn["role"] in ("system", "user")):
             return "empty_instruction"
         part = given_input(row["extra"])
         forms = [turns, *(self._worn(row["id"], turns, part, j) for j in range(self.copies))]
-        pieces = [self._pieces(one, row["tools"], part, lm) for one in forms]
+        pieces = [opened(one, row["tools"], part, self.template, lm) for one in forms]
         if not all(pieces):
             return "template_refused"
         return [*pieces, self._answer(last)] if given and last else pieces
@@ -183,28 +182,10 @@ class _Form:
             worn.append(turn)
         return worn
 
-    def _pieces(
-        self, turns: Turns, tools: str | None, part: str | None, lm: Likelihood
-    ) -> list[Piece]:
-        """A question with the markup that asks for an answer; nothing where it is refused."""
-        if self.template != "chat":
-            return render(TEMPLATES[self.template], turns, part, opened=True)
-        pieces = lm.chat([*turns, {"role": "assistant", "content": ""}], tools)
-        answers = [at for at, piece in enumerate(pieces) if piece.kind == "answer"]
-        return pieces[: answers[-1]] if answers else []
-
     def _answer(self, turn: Mapping[str, Any]) -> list[Piece]:
         if self.template == "chat":
             return [Piece(said(turn), "answer")]
         return [Piece(answer_text(TEMPLATES[self.template], turn), "answer")]
-
-
-def _question(turns: Turns) -> tuple[Turns, Mapping[str, Any] | None]:
-    """The turns before the last answer, and that answer; all turns where there is none."""
-    for at in range(len(turns) - 1, -1, -1):
-        if turns[at]["role"] == "assistant":
-            return turns[:at], turns[at]
-    return turns, None
 
 
 def _answered(asked: Sequence[_Asked], writer: Generator, tokens: int, limit: int) -> list[_Asked]:

@@ -26,10 +26,11 @@ from typing import Literal
 
 import numpy as np
 
+from tamis.choices import normalised
 from tamis.errors import UserError
 from tamis.protocols import Likelihood
 from tamis.scorers import _prompts
-from tamis.scorers._options import Rating, Wrapping, normalised, rated
+from tamis.scorers._options import Rating, Wrapping, rated
 from tamis.spec import scorer
 from tamis.types import Batch, Column, Floats
 

@@ -20,9 +20,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tamis.selectors._rows import Picks
-from tamis.selectors._table import Table, slices
 from tamis.selectors._threads import all_threads
 from tamis.types import Floats, Ints, Vectors
+from tamis.vectors import Table, slices
 
 SAME = 1e-6  # of a squared length: what rounding leaves between equal float32 rows
 CLOSE = 2e-6  # of the largest in the front: distances that rounding may have put in the wrong order

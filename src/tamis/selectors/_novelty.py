@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from tamis.selectors._neighbours import Search, nearest
-from tamis.selectors._table import Part, Table, distinct, slices
+from tamis.neighbours import Search, nearest
 from tamis.types import Floats, Ints, Vectors
+from tamis.vectors import Part, Table, distinct, slices
 
 _TINY = 1e-9
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tamis.budget import Budget
-from tamis.selectors._table import finite
 from tamis.types import Floats, Ints, Mask, Pool, Selection
+from tamis.vectors import finite
 
 
 def usable(

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 
 from tamis.selectors._compiled import added
-from tamis.selectors._table import Table, slices
 from tamis.types import Floats, Ints, Vectors
+from tamis.vectors import Table, slices
 
 Kernel = Literal["cosine", "exp_distance"]
 

@@ -21,9 +21,9 @@ from tamis.errors import UserError
 from tamis.kmeans import automatic, k_means
 from tamis.selectors._quota import apportion
 from tamis.selectors._rows import drawn, usable
-from tamis.selectors._table import Table
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors
+from tamis.vectors import Table
 
 
 @selector(family="beyond", paper="arXiv:2402.18191")

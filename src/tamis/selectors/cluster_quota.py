@@ -20,10 +20,10 @@ from tamis.budget import Budget
 from tamis.kmeans import automatic, k_means
 from tamis.selectors._quota import Allocation, quota_order, weights_of
 from tamis.selectors._rows import drawn, usable
-from tamis.selectors._table import Table
 from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Pool, Selection, order_by
+from tamis.vectors import Table
 
 
 @selector(family="beyond", paper="arXiv:2410.09335")

@@ -49,10 +49,10 @@ from tamis.errors import UserError
 from tamis.kmeans import Clusters, automatic, k_means
 from tamis.selectors._greedy import TIE, first_best
 from tamis.selectors._rows import Picks, drawn, shares, told, usable
-from tamis.selectors._table import unit
 from tamis.selectors._threads import one_thread
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Mask, Pool, Selection, Vectors
+from tamis.vectors import unit
 
 PROXIES = 256
 _NOTHING = 1e-5  # a sum of float32 rounding errors, not a gain

@@ -29,9 +29,9 @@ import numpy as np
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._rows import Picks, drawn, named, told, usable
-from tamis.selectors._table import Table
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Mask, Pool, Selection, Vectors
+from tamis.vectors import Table
 
 FIRST, BLOCK = 64, 512
 """Rows looked at together: few at first, then twice as many."""

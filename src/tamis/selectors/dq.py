@@ -35,11 +35,11 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._greedy import TIE
 from tamis.selectors._rows import drawn, usable
-from tamis.selectors._table import Table
 from tamis.selectors._threads import all_threads, one_thread
 from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Mask, Pool, Selection
+from tamis.vectors import Table
 
 FRONT = 2048
 """Rows whose gains are kept up to date."""

@@ -26,14 +26,14 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
+from tamis.neighbours import Search, nearest
 from tamis.selectors._compiled import ROUNDING
 from tamis.selectors._greedy import Objective, walk_of
-from tamis.selectors._neighbours import Search, nearest
 from tamis.selectors._rows import drawn, named, told, usable
 from tamis.selectors._similarity import NOISE, Cosines, Kernel
-from tamis.selectors._table import Table
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors
+from tamis.vectors import Table
 
 Mode = Literal["automatic", "exact", "sparse"]
 

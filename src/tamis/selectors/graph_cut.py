@@ -25,9 +25,9 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._greedy import TIE, first_best
 from tamis.selectors._rows import Picks, drawn, named, usable
-from tamis.selectors._table import Table, products, weighted_sum
 from tamis.spec import selector
 from tamis.types import ColumnName, Pool, Selection, Vectors
+from tamis.vectors import Table, products, weighted_sum
 
 
 @selector(family="beyond", paper="arXiv:2308.10524")

@@ -26,9 +26,9 @@ import numpy as np
 from tamis.budget import Budget
 from tamis.selectors._greedy import TIE, first_best
 from tamis.selectors._rows import Picks, drawn, named, told, usable
-from tamis.selectors._table import Table, products, weighted_sum
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Pool, Selection
+from tamis.vectors import Table, products, weighted_sum
 
 
 @selector(family="beyond", paper="arXiv:1203.3472")

@@ -30,11 +30,11 @@ from tamis.errors import UserError
 from tamis.kmeans import automatic, k_means
 from tamis.selectors._farthest import Farthest, nearest_to
 from tamis.selectors._rows import drawn, named, told, usable
-from tamis.selectors._table import Table
 from tamis.selectors._threads import one_thread
 from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Ints, Pool, Selection, order_by
+from tamis.vectors import Table
 
 Start = Literal["random", "middle", "means"]
 

@@ -31,9 +31,9 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._greedy import TIE, first_best
 from tamis.selectors._rows import Picks, drawn, named, shares, told, usable
-from tamis.selectors._table import Table, products
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Pool, Selection
+from tamis.vectors import Table, products
 
 _EXACT = 100.0
 

@@ -34,10 +34,10 @@ from tamis.errors import UserError
 from tamis.protocols import Embedder
 from tamis.selectors._greedy import Greedy
 from tamis.selectors._rows import drawn, named, told, usable
-from tamis.selectors._table import slices, unit
 from tamis.spec import selector
 from tamis.tags import entries, tagged
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors
+from tamis.vectors import slices, unit
 
 Gain = Literal["gradient", "exact"]
 

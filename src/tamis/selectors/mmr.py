@@ -32,10 +32,10 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._greedy import TIE, first_best
 from tamis.selectors._rows import Picks, drawn, named, shares, usable
-from tamis.selectors._table import Table, slices
 from tamis.selectors._threads import one_thread
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors
+from tamis.vectors import Table, slices
 
 FRONT = 2048
 """Rows that are kept up to date."""

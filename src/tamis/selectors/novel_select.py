@@ -24,14 +24,14 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
+from tamis.neighbours import Search
 from tamis.selectors._greedy import TIE
-from tamis.selectors._neighbours import Search
 from tamis.selectors._novelty import density
 from tamis.selectors._rows import Picks, drawn, named, usable
-from tamis.selectors._table import Part, Table, distinct
 from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection
+from tamis.vectors import Part, Table, distinct
 
 _FEW, _MANY = 8, 64  # rows that are computed again at a time
 _ROUNDING = 1e-5  # of a float32 cosine; a bound has to stay a bound

@@ -20,14 +20,14 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
+from tamis.neighbours import Search
 from tamis.selectors._greedy import Objective, walk_of
-from tamis.selectors._neighbours import Search
 from tamis.selectors._rows import drawn, named, shares, told, usable
 from tamis.selectors._similarity import NOISE
-from tamis.selectors._table import Table
 from tamis.selectors.facility_location import Mode, objective_of
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection
+from tamis.vectors import Table
 
 
 @selector(family="beyond", paper="arXiv:2311.14736")

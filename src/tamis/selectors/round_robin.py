@@ -29,9 +29,9 @@ import numpy as np
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors._rows import Picks, drawn, named, usable
-from tamis.selectors._table import Part, Table, distinct, same_width, slices
 from tamis.spec import selector
 from tamis.types import ColumnName, Ints, Mask, Pool, Selection, Vectors
+from tamis.vectors import Part, Table, distinct, same_width, slices
 
 LEAST, KEPT = 64, 16
 """How many rows a query keeps at least, and how many all queries keep for each row of the pool."""

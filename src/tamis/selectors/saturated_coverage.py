@@ -25,9 +25,9 @@ from tamis.errors import UserError
 from tamis.selectors._greedy import Greedy
 from tamis.selectors._rows import drawn, named, told, usable
 from tamis.selectors._similarity import NOISE, Cosines
-from tamis.selectors._table import Table
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection
+from tamis.vectors import Table
 
 
 @selector(family="beyond")

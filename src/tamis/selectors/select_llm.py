@@ -42,10 +42,10 @@ from tamis.kmeans import k_means
 from tamis.protocols import Judge
 from tamis.selectors._lists import CHARACTERS, ITEMS, outcomes, report
 from tamis.selectors._rows import drawn, told, usable
-from tamis.selectors._table import Table
 from tamis.selectors.random import uniform
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors
+from tamis.vectors import Table
 
 
 @selector(family="beyond", paper="arXiv:2401.16553")

@@ -38,12 +38,12 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors._neighbours import Neighbours, Search, distances, nearest
+from tamis.neighbours import Neighbours, Search, distances, nearest
 from tamis.selectors._rows import drawn, told, usable
-from tamis.selectors._table import Part, Table, same_width, slices
 from tamis.selectors.gumbel_top_k import gumbel
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, order_by
+from tamis.vectors import Part, Table, same_width, slices
 
 _CELLS, _LEAST, _FIRST = 1 << 24, 10, 256
 _SAME = 1e-6  # of two squared norms: what rounding leaves between equal float32 rows

@@ -97,7 +97,9 @@ def train(
             return earlier
         _begin(folder, named)
         rows = tokenise(_by_id(data), text, training, folder / "rows.arrow")
-        with warnings.catch_warnings():  # two libraries about each other's settings
+        from tamis.models.reader import quiet
+
+        with quiet(), warnings.catch_warnings():  # two libraries about each other's settings
             warnings.simplefilter("ignore", FutureWarning)
             return _fit(rows, training, text, folder, named, device, progress, checkpoint_seconds)
 
@@ -168,6 +170,7 @@ def _fit(
         "epochs": trainer.state.epoch,
         "tokens_read": int(trainer.state.num_input_tokens_seen),
         "seconds": watch.seconds,
+        "seconds_a_step": watch.seconds_a_step,
         "peak_bytes": peak_bytes(on),
         "device": on,
         "loss": watch.losses(trainer.state.log_history),

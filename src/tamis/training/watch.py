@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Watch(TrainerCallback, ExportableState):  # the library calls nothing else
         self.before = 0.0  # seconds of the runs before this one
         self.began = self.saved = time.monotonic()
         self.places: list[tuple[int, float]] = []  # step and epoch of each model kept
+        self.ends: list[float] = []  # of the updates of this process
 
     @property
     def seconds(self) -> float:
@@ -56,7 +58,14 @@ class Watch(TrainerCallback, ExportableState):  # the library calls nothing else
             self.before = float(found["attributes"].get("before", 0.0))
             self.places = [(int(s), float(e)) for s, e in found["attributes"].get("places", [])]
 
+    @property
+    def seconds_a_step(self) -> float | None:
+        """Of an update, the median without the first one, which warms up; None of a single one."""
+        took = sorted(b - a for a, b in pairwise(self.ends))
+        return took[len(took) // 2] if took else None
+
     def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+        self.ends.append(time.monotonic())
         if self.progress:
             self.progress("training", state.global_step, state.max_steps)
         every = self.training.keep_every

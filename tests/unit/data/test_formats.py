@@ -123,7 +123,12 @@ CASES = {
         {"messages": [{"role": "user", "content": "a"}], "label": True},
         [(U, "a")],
     ),
+    "prompts": ({"question_id": 81, "category": "math", "turns": ["a", "b"]}, [(U, "a"), (U, "b")]),
+    "prompts-numbered": ({"question_id": 1, "text": "a", "category": "math"}, [(U, "a")]),
+    "prompts-instruction": ({"idx": 1, "Skill": "Math", "Instruction": "a"}, [(U, "a")]),
+    "prompts-conversations": ({"conversations": "a"}, [(U, "a")]),
     "text": ({"text": "long"}, [(A, "long")]),
+    "text-answer": ({"text": "long", "question_id": 1, "answer_id": "x"}, [(A, "long")]),
 }
 
 
@@ -229,6 +234,10 @@ def test_what_a_turn_holds_besides_is_kept_under_the_final_turn_number():
         ("alpaca", ["x"], "the record is a list, an object expected"),
         ("messages", {"messages": [{"role": "user", "content": "x"}], "tools": "curl"}, "'tools'"),
         ("preference", {"chosen": "b", "rejected": "c"}, "holds no question"),
+        ("prompts", {"turns": []}, "'turns' is no list of questions"),
+        ("prompts", {"turns": [{"role": "user"}]}, "'turns' is an object, text expected"),
+        ("prompts", {"text": "a"}, "numbered 'text'"),
+        ("prompts", {"conversations": "[]"}, "'conversations' is a list, text expected"),
     ],
 )
 def test_what_cannot_be_read_is_rejected_with_a_reason(format, record, reason):
@@ -251,6 +260,11 @@ def test_a_record_in_another_format_is_read_and_an_ambiguous_one_is_not():
 
 def test_the_prompt_of_a_pair_is_no_rival_of_the_pair():
     assert otherwise(CASES["preference"][0])[0] == "preference"
+
+
+def test_what_a_prompt_has_besides_its_question_is_kept():
+    record = {"question_id": 81, "category": "math", "turns": ["a", "b"]}
+    assert FORMATS["prompts"](record)[2] == {"question_id": 81, "category": "math"}
 
 
 def test_the_format_most_records_fit_wins():

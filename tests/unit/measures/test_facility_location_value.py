@@ -36,10 +36,10 @@ def test_the_whole_pool_is_covered_but_for_zero_vectors():
 
 
 def test_blocks_change_nothing(monkeypatch):
-    from tamis.selectors import _table
+    from tamis import vectors as tables
 
     made, chosen = pool(50, embedding=vectors(50)), np.arange(20)
     whole = facility_location_value(made, chosen)
-    usual = _table.slices
-    monkeypatch.setattr(_table, "slices", lambda rows, width: usual(rows, width, 7 * width))
+    usual = tables.slices
+    monkeypatch.setattr(tables, "slices", lambda rows, width: usual(rows, width, 7 * width))
     assert facility_location_value(made, chosen) == pytest.approx(whole, rel=1e-6)

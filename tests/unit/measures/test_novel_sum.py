@@ -5,7 +5,7 @@ from measure_pools import directions, distances, pool, rows, vectors
 from tamis.errors import UserError
 from tamis.measures.novel_sum import densities, novel_sum
 from tamis.selectors import _novelty
-from tamis.selectors._table import Table
+from tamis.vectors import Table
 
 
 def naive(given, chosen, k):

@@ -39,11 +39,11 @@ def test_copies_and_lengths_change_nothing():
 
 
 def test_blocks_change_nothing(monkeypatch):
-    from tamis.selectors import _table
+    from tamis import vectors as tables
 
-    made, usual = pool(50, embedding=vectors(50)), _table.slices
+    made, usual = pool(50, embedding=vectors(50)), tables.slices
     whole = vendi_score(made, np.arange(40))
-    monkeypatch.setattr(_table, "slices", lambda rows, width: usual(rows, width, 7 * width))
+    monkeypatch.setattr(tables, "slices", lambda rows, width: usual(rows, width, 7 * width))
     assert vendi_score(made, np.arange(40)) == pytest.approx(whole, rel=1e-9)
 
 

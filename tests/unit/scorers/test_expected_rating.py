@@ -3,9 +3,9 @@ import pytest
 from _rows import batch
 from _spelling import Reads
 
+from tamis.choices import normalised
 from tamis.errors import UserError
 from tamis.models.fake import FakeLikelihood
-from tamis.scorers._options import normalised
 from tamis.scorers.expected_rating import expectation, expected_rating
 from tamis.testing import dataset
 from tamis.types import Batch

@@ -3,9 +3,10 @@ import pytest
 from _rows import batch
 from _spelling import Reads, Spelling, gpt2, llama
 
+from tamis.choices import choices, level, normalised
 from tamis.errors import UserError
 from tamis.models.fake import START, FakeLikelihood
-from tamis.scorers._options import Rating, choices, level, normalised, rated, turns_of
+from tamis.scorers._options import Rating, rated, turns_of
 
 DIGITS = [str(digit) for digit in range(1, 7)]
 

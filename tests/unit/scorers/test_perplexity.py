@@ -3,6 +3,7 @@ import pytest
 from _scripted import Scripted, batch, losses
 
 from tamis.models.fake import FakeLikelihood
+from tamis.passages import Setting, written
 from tamis.protocols import Passage
 from tamis.scorers.perplexity import perplexity
 from tamis.testing import dataset
@@ -52,3 +53,12 @@ def test_a_perplexity_too_large_for_a_number_is_undefined():
     lm = Scripted(losses(a=[1e4], b=[1.0]))
     column = perplexity(batch("a", "b"), lm)
     assert column.problem.to_pylist() == ["undefined", None]
+
+
+def test_the_question_is_read_with_its_markup_and_without_the_answer():
+    lm = FakeLikelihood()
+    (row,) = written(batch("an answer"), lm, Setting("alpaca"))
+    ids = row.ids[: row.answers[-1][0]]
+    (reading,) = lm.read([Passage(ids, ((1, len(ids)),))])
+    found = perplexity(batch("an answer"), lm, of="question", template="alpaca")
+    assert found.values.to_pylist() == [pytest.approx(np.exp(reading.tokens["loss"].mean()))]

@@ -3,9 +3,9 @@ import pytest
 from _rows import batch
 from _spelling import Reads
 
+from tamis.choices import normalised
 from tamis.errors import UserError
 from tamis.models.fake import FakeLikelihood
-from tamis.scorers._options import normalised
 from tamis.scorers.select_it import select_it, sentence_level, token_level
 from tamis.testing import dataset
 from tamis.types import Batch

@@ -8,8 +8,8 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors import cover as module
 from tamis.selectors._rows import shares
-from tamis.selectors._table import unit
 from tamis.selectors.cover import cover
+from tamis.vectors import unit
 
 
 def vectors_of(rows, dimensions=6, seed=0):

@@ -5,9 +5,9 @@ from selector_pools import names, pool
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors import dq as module
-from tamis.selectors._table import Table, unit
 from tamis.selectors.dq import bin_sizes, cut, dq
 from tamis.selectors.random import uniform
+from tamis.vectors import Table, unit
 
 SIMILAR = np.array(
     [

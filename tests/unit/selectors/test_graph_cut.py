@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis import vectors as tables
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors import _table
 from tamis.selectors._greedy import first_best
 from tamis.selectors.graph_cut import graph_cut, graph_cut_picks
 
@@ -91,7 +91,7 @@ def test_a_refused_row_was_not_picked():
 def test_blocks_from_where_the_column_lies_give_the_same(monkeypatch):
     rows = pool(30, embedding=vectors_of(30))
     kept = graph_cut(rows, Budget(count=30))
-    monkeypatch.setattr(_table, "WHOLE", 0)
+    monkeypatch.setattr(tables, "WHOLE", 0)
     assert graph_cut(rows, Budget(count=30)).rows.tolist() == kept.rows.tolist()
 
 

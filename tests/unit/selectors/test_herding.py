@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis import vectors as tables
 from tamis.budget import Budget
-from tamis.selectors import _table
 from tamis.selectors.herding import herding
 
 
@@ -98,7 +98,7 @@ def test_a_refused_row_was_not_picked():
 def test_blocks_from_where_the_column_lies_give_the_same(monkeypatch):
     rows = pool(30, embedding=vectors_of(30))
     kept = herding(rows, Budget(count=30))
-    monkeypatch.setattr(_table, "WHOLE", 0)
+    monkeypatch.setattr(tables, "WHOLE", 0)
     assert herding(rows, Budget(count=30)).rows.tolist() == kept.rows.tolist()
 
 

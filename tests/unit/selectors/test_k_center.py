@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis import vectors as tables
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors import _farthest, _table
+from tamis.selectors import _farthest
 from tamis.selectors.k_center import k_center
 
 POINTS = np.array([(0, 0), (1, 0), (0, 1), (10, 0), (10, 1), (5, 5)], np.float32)
@@ -81,7 +82,7 @@ def test_the_front_and_the_late_bounds_change_no_pick(seed, monkeypatch):
 def test_vectors_that_do_not_fit_in_memory_are_picked_alike(monkeypatch):
     vectors = np.random.default_rng(0).standard_normal((300, 8)).astype(np.float16)
     one = k_center(pool(300, embedding=vectors), Budget(count=50))
-    monkeypatch.setattr(_table, "WHOLE", 0)
+    monkeypatch.setattr(tables, "WHOLE", 0)
     two = k_center(pool(300, embedding=vectors), Budget(count=50))
     assert one.rows.tolist() == two.rows.tolist() == naive(vectors, one.rows[:1].tolist(), 50)
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis import vectors as tables
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors import _table
 from tamis.selectors._rows import shares
 from tamis.selectors.log_det import log_det
 
@@ -53,7 +53,7 @@ def test_it_is_the_loop_over_determinants(scale, repeated):
 def test_several_hundred_picks_are_what_slogdet_says():
     vectors = vectors_of(600, 48)
     chosen = log_det(pool(600, embedding=vectors), Budget(count=500), scale=5.0)
-    z = units(_table.unit(vectors))
+    z = units(tables.unit(vectors))
     for count in (1, 47, 48, 49, 250, 500):
         reached = volume(z, chosen.rows[:count], 5.0)
         assert chosen.gains[:count].sum() == pytest.approx(reached, abs=1e-6)
@@ -122,7 +122,7 @@ def test_a_refused_row_was_not_picked():
 def test_blocks_from_where_the_column_lies_give_the_same(monkeypatch):
     rows = pool(30, embedding=vectors_of(30))
     kept = log_det(rows, Budget(count=30))
-    monkeypatch.setattr(_table, "WHOLE", 0)
+    monkeypatch.setattr(tables, "WHOLE", 0)
     assert log_det(rows, Budget(count=30)).rows.tolist() == kept.rows.tolist()
 
 
@@ -155,7 +155,7 @@ def test_few_directions_and_a_large_scale_are_exact(scale):
     few = generator.standard_normal((300, 8)) @ generator.standard_normal((8, 64))
     vectors = few.astype(np.float32)
     chosen = log_det(pool(300, embedding=vectors), Budget(count=30), scale=scale)
-    z = np.asarray(_table.unit(vectors), np.float64)
+    z = np.asarray(tables.unit(vectors), np.float64)
     picked: list[int] = []
     for _ in range(30):
         spread = np.eye(64) + scale * z[picked].T @ z[picked]

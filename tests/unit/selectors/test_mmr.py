@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis import vectors as tables
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors import _table
 from tamis.selectors import mmr as module
 from tamis.selectors._rows import shares
 from tamis.selectors.mmr import mmr
@@ -100,7 +100,7 @@ def test_a_refused_row_was_not_picked(monkeypatch, front):
 def test_blocks_from_where_the_column_lies_give_the_same(monkeypatch):
     rows = pool(30, embedding=vectors_of(30), score=np.arange(30.0) % 7)
     kept = mmr(rows, Budget(count=30), by="score")
-    monkeypatch.setattr(_table, "WHOLE", 0)
+    monkeypatch.setattr(tables, "WHOLE", 0)
     assert mmr(rows, Budget(count=30), by="score").rows.tolist() == kept.rows.tolist()
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from selector_pools import pool
 
+from tamis import neighbours as module
 from tamis.errors import UserError
-from tamis.selectors import _neighbours as module
-from tamis.selectors._neighbours import nearest
-from tamis.selectors._table import Table
+from tamis.neighbours import nearest
+from tamis.vectors import Table
 
 
 def vectors_of(rows, dimensions=6, seed=0):

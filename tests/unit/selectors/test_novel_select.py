@@ -4,9 +4,9 @@ from selector_pools import pool
 
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors._table import Table, unit
 from tamis.selectors.novel_select import Walk, novel_select
 from tamis.selectors.random import uniform
+from tamis.vectors import Table, unit
 
 APART = np.array([[0, 0.2, 0.5, 0.3], [0.2, 0, 0.4, 0.6], [0.5, 0.4, 0, 0.7], [0.3, 0.6, 0.7, 0]])
 RHO = np.array([2, 1, 0.5, 1])

@@ -3,7 +3,7 @@ import pytest
 from selector_pools import pool
 
 from tamis.selectors._novelty import density, distances, novel_sum, row_values
-from tamis.selectors._table import Part, Table, distinct, unit
+from tamis.vectors import Part, Table, distinct, unit
 
 DISTANCES = np.array([[0, 0.2, 0.5], [0.2, 0, 0.4], [0.5, 0.4, 0]])
 RHO = np.array([2, 1, 0.5])

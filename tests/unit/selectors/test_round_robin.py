@@ -5,8 +5,8 @@ from selector_pools import pool
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.selectors import round_robin as module
-from tamis.selectors._table import unit
 from tamis.selectors.round_robin import round_robin
+from tamis.vectors import unit
 
 SIMILARITIES = np.array([(0.9, 0.8, 0.1, 0.3), (0.85, 0.2, 0.7, 0.6), (0.95, 0.1, 0.2, 0.4)])
 

@@ -4,7 +4,7 @@ from selector_pools import pool
 
 from tamis.selectors import _similarity as module
 from tamis.selectors._similarity import Cosines
-from tamis.selectors._table import Table, unit
+from tamis.vectors import Table, unit
 
 
 def table(vectors):

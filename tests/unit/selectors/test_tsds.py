@@ -6,11 +6,11 @@ from selector_pools import pool
 
 from tamis.budget import Budget
 from tamis.errors import UserError
+from tamis.neighbours import Neighbours, nearest
 from tamis.selectors import tsds as module
-from tamis.selectors._neighbours import Neighbours, nearest
-from tamis.selectors._table import Table, unit
 from tamis.selectors.gumbel_top_k import gumbel
 from tamis.selectors.tsds import Settings, by_distance, masses, spread, tsds
+from tamis.vectors import Table, unit
 
 
 def vectors_of(rows, dimensions=6, seed=0):

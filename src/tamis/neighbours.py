@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tamis.errors import UserError
-from tamis.selectors._table import Table, slices
 from tamis.types import Ints, Vectors
+from tamis.vectors import Table, slices
 
 Search = Literal["automatic", "exact", "approximate"]
 

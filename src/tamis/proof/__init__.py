@@ -1,0 +1,1 @@
+"""Whether rows that a method selects train a better model than random rows."""
