@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamis.cli import flags, show
 from tamis.cli.running import running
-from tamis.evaluation import benchmarks
+from tamis.verbs import benchmarking as verbs
 
 if TYPE_CHECKING:
     from tamis.evaluation.benchmarks import Score
@@ -18,7 +18,7 @@ ENDS = ("95 % from", "to")
 def benchmark(given: dict[str, Any]) -> None:
     """Run lm-eval on a model, with intervals, and compare it row by row with another."""
     with running(given) as run:
-        found = benchmarks.benchmark(**flags.values_of(benchmarks.benchmark, given), run=run)
+        found = verbs.benchmark(**flags.values_of(verbs.benchmark, given), run=run)
     if given["json"]:
         return show.as_json(found.manifest)
     template = "with its chat template" if given["chat"] else "without a chat template"

@@ -37,6 +37,12 @@ RUNS = _parameter(
 DRY_RUN = _parameter(
     "dry_run", False, bool, typer.Option("--dry-run", help="Show what would be computed, and stop")
 )
+TRAINING = _parameter(
+    "training",
+    None,
+    list[str] | None,
+    typer.Option(help="how methods that train do so, name=value as `tamis train` has them"),
+)
 AS_JSON = Annotated[bool, typer.Option("--json", help="Print JSON for programs")]
 
 

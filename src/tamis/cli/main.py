@@ -26,13 +26,13 @@ from tamis.cli import (
     training,
 )
 from tamis.errors import UserError, nearest
-from tamis.evaluation import benchmarks
 from tamis.models.asking import Asking
 from tamis.proof.design import Proof
 from tamis.run.session import Run
 from tamis.training.settings import Training
 from tamis.training.teaching import Teaching
 from tamis.verbs import evaluating as verbs
+from tamis.verbs.benchmarking import benchmark
 
 app = typer.Typer(
     name="tamis",
@@ -107,14 +107,16 @@ def _config(context: typer.Context, path: str | None) -> str | None:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UserError(f"{path} is no run.toml: {error}") from None
-    read, verb, run = (found.get(part, {}) for part in ("read", str(context.info_name), "run"))
+    name = {"plan": "prove"}.get(str(context.info_name), str(context.info_name))
+    read, verb, run, train = (found.get(part, {}) for part in ("read", name, "run", "train"))
     params = [f"{key}={_text(value)}" for key, value in verb.pop("params", {}).items()]
     if "allow_code" in run:
         raise UserError(f"{path}: a file may not permit code; say --allow-code yourself")
     settings = {"fingerprint": read.pop("fingerprint", None), "version": found.get("tamis")}
     read["fields"] = [f"{key}={_text(value)}" for key, value in read.get("fields", {}).items()]
-    merged = {**read, **verb, **run, "files": read.pop("source", None), "params": params}
+    merged = {**read, **verb, **run, **train, "files": read.pop("source", None)}
     merged.pop("source", None)
+    merged |= {"params": params} if params else {}
     known = {parameter.name for parameter in context.command.params}
     unknown = sorted(set(merged) - known)
     if unknown:
@@ -175,7 +177,7 @@ _add(
 _add(
     commands.select,
     *(flags.FILES, *flags.flags_of(api.select, "data", "run"), *READ, *RUN, *ASK),
-    *(CONFIG, flags.DRY_RUN),
+    *(CONFIG, flags.TRAINING, flags.DRY_RUN),
     epilog=f"Recipes: {_names('recipe')}. Selectors: {_names('select')}. "
     f"A scorer selects its best rows: {_names('score')}. {PASSED_ON}",
     passes_on=True,
@@ -231,7 +233,7 @@ _add(
 )
 _add(
     benchmarking.benchmark,
-    *flags.flags_of(benchmarks.benchmark, "run"),
+    *flags.flags_of(benchmark, "run"),
     *(flag for flag in RUN if flag.name in ("model", "dtype", "device")),
 )
 _add(commands.export, flags.FILES, *flags.flags_of(api.export, "data"), *READ)

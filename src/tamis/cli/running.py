@@ -42,7 +42,11 @@ def running(given: Mapping[str, Any]) -> Iterator[Run]:
     from tamis.cli.progress import progress
     from tamis.models.asking import Asking
     from tamis.run.session import Run
+    from tamis.training.settings import Training
 
     asking = Asking(**flags.values_of(Asking, given))
+    said = flags.pairs(given.get("training") or [])
+    training = Training.parse(said) if said else None
+    settings = {**flags.values_of(Run, given), "asking": asking, "training": training}
     with progress() as display:
-        yield Run(**flags.values_of(Run, given), asking=asking, progress=display)
+        yield Run(**settings, progress=display)

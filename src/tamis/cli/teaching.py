@@ -17,6 +17,7 @@ def teach(given: dict[str, Any]) -> None:
     teaching = Teaching(**flags.values_of(Teaching, given))
     with running(given) as run:
         data = read(given["files"] or [], given, run)
+        _announce(given, len(data))
         found = api.teach(data, **flags.values_of(api.teach, given), teaching=teaching, run=run)
     told = found.manifest
     if given["json"]:
@@ -26,6 +27,14 @@ def teach(given: dict[str, Any]) -> None:
     if run.judges:
         took(run.judges)
     return show.say(f"written to {found.model}: {use(found.model, told['kind'])}")
+
+
+def _announce(given: Mapping[str, Any], rows: int) -> None:
+    """Says what a judge is about to be asked, before the first call."""
+    seeds = min(int(given["seeds"]), rows)
+    if given["kind"] == "ratings" and seeds:
+        most = seeds * (int(given["rounds"]) + 1)
+        show.say(f"the judge is asked at most {most:,} questions; known answers are not paid again")
 
 
 def _counts(told: Mapping[str, Any]) -> list[tuple[str, Any]]:

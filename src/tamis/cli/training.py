@@ -10,7 +10,7 @@ from tamis.cli import flags, show
 from tamis.cli.running import read, running
 from tamis.notation import argument_help
 from tamis.training.settings import Training
-from tamis.training.verbs import export_training
+from tamis.verbs.exporting import export_training
 
 ELSEWHERE = [
     flags.flag("to", str | None, None, argument_help(export_training)["to"]),

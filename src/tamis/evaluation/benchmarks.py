@@ -74,69 +74,57 @@ class Benchmarked:
     differences: Sequence[Score] = ()
 
 
-def benchmark(
-    *,
-    tasks: Sequence[str] = (),
-    data: Sequence[str] = (),
-    examples: str | None = None,
-    include: str | None = None,
-    out: str = "benchmark.json",
-    chat: bool = False,
-    shots: int | None = None,
-    limit: int | None = None,
-    batch: int = 8,
-    seed: int = 0,
-    against: str | None = None,
-    run: Run | None = None,
-) -> Benchmarked:
-    """Runs lm-eval on the run's model and keeps what it says of every row.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a model is asked, and how; `tamis.verbs.benchmarking` says what each stands for."""
 
-    Args:
-        tasks: tasks of lm-eval, as arc_easy,gsm8k
-        data: files of questions instead or besides: CSV in MMLU's form, or JSON with questions and
-            answers
-        examples: file of the same form from which shots of such questions are taken
-        include: folder with further tasks of lm-eval's form
-        out: file for the result, .json; the rows' values go beside it as .parquet
-        chat: write questions in the model's chat template
-        shots: answered questions in front of each; the task's own number unless given
-        limit: this many questions of each task
-        batch: rows that lm-eval reads at once
-        seed: decides the shots
-        against: result of another model: the difference row by row
-        run: model, dtype and device to use
-    """
+    tasks: Sequence[str] = ()
+    data: Sequence[str] = ()
+    examples: str | None = None
+    include: str | None = None
+    chat: bool = False
+    shots: int | None = None
+    limit: int | None = None
+    batch: int = 8
+    seed: int = 0
+
+    @property
+    def alike(self) -> dict[str, Any]:
+        """What has to be the same of two models that are compared."""
+        named = {"chat": self.chat, "shots": self.shots}
+        return {**named, "examples": self.examples, "seed": self.seed}
+
+
+def benchmark(run: Run, asked: Asked, path: Path, against: Path | None = None) -> Benchmarked:
+    """Runs lm-eval on the run's model and writes the result to a path that ends in .json."""
     import pyarrow.parquet as pq
 
     from tamis.data.write import made_folder
     from tamis.models.hub import locate
-    from tamis.run.session import Run
 
-    _check(out, tasks, data, bool(data and shots and not examples))
-    run, path = run or Run(), Path(out).expanduser()
-    asked = {"chat": chat, "shots": shots, "examples": examples, "seed": seed}
-    other = _other(Path(against).expanduser(), asked) if against else None  # before it takes long
-    model = model_flags(run, batch)
+    _check(asked, path)
+    other = _other(against, asked.alike) if against else None  # told before it takes long
+    model = model_flags(run, asked.batch)
     made_folder(path.parent)
     with tempfile.TemporaryDirectory() as scratch:
-        folder, names = _tasks(data, examples, include, Path(scratch) / "tasks")
-        names = [*tasks, *names]
-        said = {"num_fewshot": shots, "limit": limit, "seed": seed, "include_path": folder}
-        flags = [*model, "--tasks", ",".join(names), *_given(said), *(CHAT if chat else [])]
-        table, report, seconds = _ran(flags, Path(scratch), path, offline=not tasks)
+        folder, names = _tasks(asked, Path(scratch) / "tasks")
+        said = {"num_fewshot": asked.shots, "limit": asked.limit, "seed": asked.seed}
+        flags = [*model, "--tasks", ",".join([*asked.tasks, *names])]
+        flags += [*_given({**said, "include_path": folder}), *(CHAT if asked.chat else [])]
+        table, report, seconds = _ran(flags, Path(scratch), path, offline=not asked.tasks)
     found = scores_of(table)
     differences = paired(table, other) if other is not None else []
     pq.write_table(table, path.with_suffix(".parquet"))
     manifest = {
         "model": run.model,
-        "model_id": locate(run.model).id,
-        "data": list(data),
-        "asked": asked,
+        "model_id": locate(str(run.model)).id,
+        "data": list(asked.data),
+        "asked": asked.alike,
         "flags": flags,
         "seconds": seconds,
         "versions": _versions(),
         "scores": [one.told() for one in found],
-        "against": against,
+        "against": str(against) if against else None,
         "differences": [one.told() for one in differences],
         "lm_eval": report,
     }
@@ -144,13 +132,13 @@ def benchmark(
     return Benchmarked(found, table, manifest, differences)
 
 
-def _check(out: str, tasks: Sequence[str], data: Sequence[str], lacks_examples: bool) -> None:
+def _check(asked: Asked, path: Path) -> None:
     """What is told before anything is loaded."""
-    if not out.endswith(".json"):
-        raise UserError(f"the result goes to a file that ends in .json, not {out}")
-    if not tasks and not data:
+    if path.suffix != ".json":
+        raise UserError(f"the result goes to a file that ends in .json, not {path}")
+    if not asked.tasks and not asked.data:
         raise UserError("name tasks of lm-eval with tasks, or files of questions with data")
-    if lacks_examples:
+    if asked.data and asked.shots and not asked.examples:
         raise UserError("shots of your own questions are taken from a file: name it with examples")
     if importlib.util.find_spec("lm_eval") is None:
         raise MissingExtra("benchmarks", "eval")
@@ -203,21 +191,20 @@ def _device(named: str) -> str:
     return "cuda:0" if torch.cuda.is_available() else "cpu"
 
 
-def _tasks(
-    data: Sequence[str], examples: str | None, include: str | None, folder: Path
-) -> tuple[str | None, list[str]]:
+def _tasks(asked: Asked, folder: Path) -> tuple[str | None, list[str]]:
     """The folder of tasks that lm-eval does not have, and the names of those of our files."""
     from tamis.evaluation.local_tasks import local_task
 
-    if include and not Path(include).expanduser().is_dir():
+    include = Path(asked.include).expanduser().resolve() if asked.include else None
+    if include and not include.is_dir():
         raise UserError(f"{include} is no folder with tasks")
-    if not data:
-        return (str(Path(include).expanduser().resolve()) if include else None), []
+    if not asked.data:
+        return (str(include) if include else None), []
     if include:  # it takes one folder
-        shutil.copytree(Path(include).expanduser(), folder / "included")
+        shutil.copytree(include, folder / "included")
     folder.mkdir(exist_ok=True)
-    shown = Path(examples).expanduser() if examples else None
-    names = [local_task(Path(file).expanduser(), folder, shown) for file in data]
+    shown = Path(asked.examples).expanduser() if asked.examples else None
+    names = [local_task(Path(file).expanduser(), folder, shown) for file in asked.data]
     if len(set(names)) < len(names):
         raise UserError("two files of questions have the same name, and so would their tasks")
     return str(folder), names

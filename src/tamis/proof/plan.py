@@ -24,7 +24,7 @@ from tamis.errors import UserError
 from tamis.notation import parse
 from tamis.proof.design import Arm
 from tamis.proof.prove import Experiment, trained_before
-from tamis.proof.values import Held, answers, losses
+from tamis.proof.values import Held, answers, loss_column, losses
 from tamis.run.estimate import Counting
 from tamis.run.pick import pick
 from tamis.run.progress import silent
@@ -66,6 +66,7 @@ class Pace:
     """What a training takes, as measured on a few updates."""
 
     opening: float  # seconds before and after the updates
+    longer: float  # tokens of a row for the model, markup included, by those of the run's tokenizer
     second_tokens: float  # tokens a second
     bytes: int
 
@@ -76,7 +77,7 @@ def plan(found: Experiment) -> list[Stage]:
         sample = _some(found.pool, ROWS)
         stages = [_selecting(found, sample, method, folder) for method in found.proof.method]
         trial = _trained(found, sample, Path(folder) / "trial")
-        stages.append(_training(found, _pace(trial)))
+        stages.append(_training(found, _pace(found, sample, trial)))
         run = _apart(found.run, folder)
         stages += [_reading(found, run, test, trial.model) for test in found.exam.tests]
         for prompts in found.exam.prompts:
@@ -178,27 +179,29 @@ def _trained(found: Experiment, sample: Dataset, folder: Path) -> Trained:
     return train(sample, settings, str(found.run.model), folder, device=found.run.device)
 
 
-def _pace(trial: Trained) -> Pace:
+def _pace(found: Experiment, sample: Dataset, trial: Trained) -> Pace:
     told = trial.manifest
+    counted = float(np.nansum(found.run.score(sample, [TOKENS]).scores(TOKENS)))
     step = told["seconds_a_step"] or told["seconds"] / max(told["steps"], 1)
     opening = max(told["seconds"] - step * told["steps"], 0.0)
     tokens = told["tokens_read"] / max(told["steps"], 1)
-    return Pace(opening, tokens / max(step, 1e-9), told["peak_bytes"])
+    longer = told["data"]["tokens"] / max(counted, 1.0)
+    return Pace(opening, longer, tokens / max(step, 1e-9), told["peak_bytes"])
 
 
 def _training(found: Experiment, pace: Pace) -> Stage:
     """All trainings that the design comes to, each once."""
-    sizes = list(_trainings(found))
+    sizes = [(size * pace.longer, there) for size, there in _trainings(found)]
     tokens = sum(size for size, _ in sizes)
-    done = sum(there for _, there in sizes)
-    left = sum(size for size, there in sizes if not there)
+    done = sum(there is not None for _, there in sizes)
+    left = sum(size for size, there in sizes if there is None)
     seconds = left / pace.second_tokens + pace.opening * (len(sizes) - done)
     how = f"{STEPS} updates measured: {pace.second_tokens:,.0f} tokens a second"
     return Stage("train", len(sizes), done, tokens, seconds, pace.bytes, how=how)
 
 
-def _trainings(found: Experiment) -> Iterator[tuple[float, bool]]:
-    """Tokens of each training, and whether it is there already; those in two views count once."""
+def _trainings(found: Experiment) -> Iterator[tuple[float, str | None]]:
+    """Tokens of each training, and its model if it is there; those in two views count once."""
     costs = np.nan_to_num(found.run.score(found.pool, [TOKENS]).scores(TOKENS))
     longest = np.sort(costs)[::-1]
     seen = set()
@@ -231,27 +234,31 @@ def _size(found: Experiment, arm: Arm, longest: Any) -> float:
     return training.steps * training.batch * mean if training.steps else one_epoch * training.epochs
 
 
-def _models(found: Experiment) -> int:
-    """How many models are measured, the base included."""
-    return 1 + len(list(_trainings(found)))
-
-
 def _reading(found: Experiment, run: Run, test: Held, model: str) -> Stage:
     """The losses of one test set under all models."""
     some = Held(test.name, _some(test.data, ROWS))
+    models = [str(found.run.model), *(there for _, there in _trainings(found))]
+    done = sum(_read(found, test, one) for one in models if one is not None)
     before, started = run.spent(), time.perf_counter()
     losses(run, some, model, found.training)
-    scale = _models(found) * len(test.data) / len(some.data)
+    scale = (len(models) - done) * len(test.data) / len(some.data)
     tokens = run.spent()["tokens"] - before["tokens"]
     return Stage(
         name=f"losses on {test.name}",
-        times=_models(found),
-        done=0,
+        times=len(models),
+        done=done,
         tokens=scale * tokens,
         seconds=scale * (time.perf_counter() - started),
         bytes=peak_bytes("cpu"),
         how=f"measured on {len(some.data):,} rows",
     )
+
+
+def _read(found: Experiment, test: Held, model: str) -> bool:
+    """Whether the store has the losses of a test set under a model."""
+    (step,) = found.run.plan(test.data, [loss_column(model, found.training)])
+    folder = found.run.scores.folder(step.spec.name, step.key)
+    return not found.run.scores.read(folder, test.data.ids)[1].any()
 
 
 def _answering(found: Experiment, run: Run, prompts: Held, model: str) -> Iterator[Stage]:
@@ -263,7 +270,7 @@ def _answering(found: Experiment, run: Run, prompts: Held, model: str) -> Iterat
     ours = answers(run, some, model, found.training, found.exam.answer_tokens)
     seconds = time.perf_counter() - started
     scale = len(prompts.data) / len(some.data)
-    models = _models(found) - 1
+    models = len(list(_trainings(found)))
     yield Stage(
         name=f"answers to {prompts.name}",
         times=models,

@@ -130,22 +130,22 @@ def _trial(found: Experiment, arm: Arm, seed: int) -> Trial:
     )
 
 
-def trained_before(found: Experiment, arm: Arm, seed: int) -> bool:
-    """Whether the training of an arm is there already; a subset that is not there was not."""
+def trained_before(found: Experiment, arm: Arm, seed: int) -> str | None:
+    """The model of an arm if it is there already; of rows that were not selected there is none."""
     from tamis.models.hf_tokenizer import ModelTokenizer
     from tamis.run.train import root
     from tamis.training.sft import finished, key_of
 
     if arm.kind == "full" and arm.view == "steps":
-        return False
+        return None
     rows = known(found, arm, seed)
     if rows is None or not isinstance(found.run.model, str):
-        return False
+        return None
     settings = replace(found.training, train_seed=found.training.train_seed + seed)
     model = ModelTokenizer(found.run.model).located
-    return (
-        finished(root(found.run) / key_of(found.pool.take(rows.rows), settings, model)) is not None
-    )
+    named = key_of(found.pool.take(rows.rows), settings, model)
+    there = finished(root(found.run) / named)
+    return there.model if there else None
 
 
 def _steps(found: Experiment, arm: Arm, seed: int) -> int:

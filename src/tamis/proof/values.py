@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tamis.notation import Reference
+from tamis.notation import Reference, parse
 from tamis.types import Dataset, Floats
 
 if TYPE_CHECKING:
@@ -31,19 +31,15 @@ class Held:
     data: Dataset
 
 
+def loss_column(model: str, training: Training) -> str:
+    """The column that has each row's loss, as exp of its mean, in the markup of the training."""
+    settings = {name: getattr(training, name) for name in ("template", "turns", "max_length")}
+    return str(parse(str(Reference("perplexity", {"model": model, **settings}))))
+
+
 def losses(run: Run, test: Held, model: str, training: Training) -> Floats:
     """Minus the mean loss of each row's answers under a model, in nats a token; NaN without one."""
-    name = str(
-        Reference(
-            "perplexity",
-            {
-                "model": model,
-                "template": training.template,
-                "turns": training.turns,
-                "max_length": training.max_length,
-            },
-        )
-    )
+    name = loss_column(model, training)
     run.begin(run.target)
     found = run.score(test.data, [name]).scores(name)
     return np.asarray(-np.log(found), np.float64)

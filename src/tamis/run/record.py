@@ -47,11 +47,10 @@ def config(
 ) -> dict[str, Any]:
     """The run as `run.toml` holds it: sections are verbs, keys are parameters."""
     spec = find(reference.method, kinds=PICKERS, allow_code=run.allow_code)
-    files = [s.path for s in data.sources]
     given = [target] if isinstance(target, str | Path) else target
+    trained = run.training.told() if run.training and any("train" in one for one in run.log) else {}
     return {
-        "tamis": versions()["tamis"],
-        "read": {"source": files, "fingerprint": data.fingerprint, **data.reading},
+        **common(data),
         "select": {
             "method": reference.method,
             "budget": str(budget),
@@ -60,15 +59,29 @@ def config(
             "quota": [str(q) for q in budget.quotas],
             "target": str(given[0]) if given and len(given) == 1 else None,
             "params": resolve(spec, reference),  # defaults too: they may change one day
+            "training": [f"{name}={value}" for name, value in trained.items()] or None,
         },
-        "run": {
-            "embedder": run.embedder if isinstance(run.embedder, str) else None,
-            "tokenizer": run.tokenizer if isinstance(run.tokenizer, str) else None,
-            "model": without_secrets(run.model) if isinstance(run.model, str) else None,
-            "dtype": run.dtype,
-            "judge": without_secrets(run.judge) or None if isinstance(run.judge, str) else None,
-            "reward": run.reward if isinstance(run.reward, str) else None,
-            "yes_no": run.yes_no if isinstance(run.yes_no, str) else None,
-            "thinking": run.asking.thinking if run.asking and run.asking.thinking else None,
-        },
+        "run": resources(run),
     }
+
+
+def common(data: Dataset) -> dict[str, Any]:
+    """What every `run.toml` begins with: the version, and what was read."""
+    files = [s.path for s in data.sources]
+    return {
+        "tamis": versions()["tamis"],
+        "read": {"source": files, "fingerprint": data.fingerprint, **data.reading},
+    }
+
+
+def resources(run: Run) -> dict[str, Any]:
+    """What a run was told to compute with, as far as it has a name; no secrets."""
+    names = ("embedder", "tokenizer", "reward", "yes_no")
+    found = {name: getattr(run, name) for name in names}
+    found |= {
+        name: without_secrets(value) or None if isinstance(value, str) else None
+        for name, value in (("model", run.model), ("judge", run.judge))
+    }
+    kept = {name: value if isinstance(value, str) else None for name, value in found.items()}
+    thinking = run.asking.thinking if run.asking and run.asking.thinking else None
+    return {**kept, "dtype": run.dtype, "thinking": thinking}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from tamis.errors import UserError
+from tamis.errors import UserError, nearest
 from tamis.templates import TemplateName
 
 Tune = Literal["lora", "full"]
@@ -77,6 +78,21 @@ class Training:
             if isinstance(value, int | float) and not value >= limit:
                 return f"{field.name} is at least {limit}, got {value}"
         return "" if self.epochs or self.steps or self.tokens else "epochs is above 0"
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> Training:
+        """Settings by name, values as they stand in a file or on the command line."""
+        from pydantic import TypeAdapter, ValidationError
+
+        for name in given:
+            if name not in (known := [field.name for field in fields(cls)]):
+                raise UserError(f"training has no {name!r}; {nearest(name, known)}")
+        try:
+            return TypeAdapter(cls).validate_python(dict(given))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise UserError(f"training: {where}: {first['msg']}, got {first['input']!r}") from None
 
     @property
     def learning_rate(self) -> float:

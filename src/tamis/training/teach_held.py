@@ -79,7 +79,8 @@ def _preferring(questions: Sequence[str], won: Sequence[float]) -> dict[str, Any
 
 def share(questions: Sequence[str], won: Sequence[float], seed: int = 0) -> Interval:
     """The mean of what was won, with its interval: questions are drawn, each with all its pairs."""
-    _, group = np.unique(np.asarray(questions, dtype=str), return_inverse=True)
+    known: dict[str, int] = {}
+    group = np.array([known.setdefault(question, len(known)) for question in questions])
     sums, sizes = np.bincount(group, won), np.bincount(group)
     value = float(sums.sum() / sizes.sum())
     if len(sums) < 2:

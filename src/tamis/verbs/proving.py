@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,13 +37,16 @@ def prove(
     """
     from tamis.proof.prove import prove as carry_out
     from tamis.proof.report import write
-    from tamis.run.folder import open_folder, write_manifest
+    from tamis.run.folder import open_folder, write_config, write_manifest
+    from tamis.run.record import common, resources
 
     folder = open_folder(out)
     found, notes = _experiment(data, proof, folder, training, run)
     write_manifest(folder, {"unfinished": True, "files": []})  # the folder is ours when we go on
     carry_out(found)
     told = write(found, notes)
+    settings = {"prove": asdict(proof), "train": found.training.told(), "run": resources(found.run)}
+    write_config(folder, {**common(data), **settings})
     write_manifest(folder, {"proof": told["runs"], "notes": told["notes"], "files": []})
     return {**told, "out": out}
 

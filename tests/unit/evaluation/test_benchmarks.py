@@ -10,6 +10,7 @@ from tamis.errors import MissingExtra, UserError
 from tamis.evaluation import benchmarks
 from tamis.evaluation.local_tasks import local_task, questions
 from tamis.run.session import Run
+from tamis.verbs.benchmarking import benchmark
 
 SUM = "What is 1+1?,1,2,3,4,B\n"
 needs_lm_eval = pytest.mark.skipif(
@@ -245,13 +246,13 @@ def test_what_lm_eval_cannot_run_is_told(settings, told):
 )
 def test_what_is_missing_is_told_before_anything_is_loaded(settings, told):
     with pytest.raises(UserError, match=told):
-        benchmarks.benchmark(**settings)
+        benchmark(**settings)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("lm_eval") is not None, reason="lm-eval is here")
 def test_without_lm_eval_the_extra_is_named():
     with pytest.raises(MissingExtra, match="eval"):
-        benchmarks.benchmark(tasks=["arc_easy"])
+        benchmark(tasks=["arc_easy"])
 
 
 @needs_lm_eval
@@ -259,12 +260,12 @@ def test_a_model_is_run_and_compared_with_itself(written, tmp_path):
     file = written("sums.csv", SUM + "What is 2+2?,1,2,3,4,D\nWhat is 1+2?,1,2,3,4,C\n")
     out = tmp_path / "r.json"
     run = Run(model="reference", device="cpu")
-    first = benchmarks.benchmark(data=[str(file)], out=str(out), run=run)
+    first = benchmark(data=[str(file)], out=str(out), run=run)
     means = first.manifest["lm_eval"]["results"]["local_sums"]
     assert first.scores[0].interval.value == means["acc,none"]
     assert first.table["doc"].to_pylist() == [0, 1, 2]
     again = {"out": str(tmp_path / "s.json"), "against": str(out), "limit": 2}
-    second = benchmarks.benchmark(data=[str(file)], **again, run=run)
+    second = benchmark(data=[str(file)], **again, run=run)
     (one,) = second.differences
     assert (one.rows, one.alone, one.interval.value) == (2, 1, 0.0)
 
@@ -274,7 +275,7 @@ def test_a_task_that_is_not_known_is_told(tmp_path):
     out = str(tmp_path / "r.json")
     with pytest.raises(UserError, match="no_such_task"):
         run = Run(model="reference", device="cpu")
-        benchmarks.benchmark(tasks=["no_such_task"], out=out, run=run)
+        benchmark(tasks=["no_such_task"], out=out, run=run)
 
 
 @needs_lm_eval
@@ -291,7 +292,7 @@ def test_mmlu_is_run_as_it_is_published(tmp_path):
         "data": [str(tmp_path / "data/test/astronomy_test.csv")],
         "examples": str(tmp_path / "data/dev/astronomy_dev.csv"),
     }
-    found = benchmarks.benchmark(
+    found = benchmark(
         **settings,
         out=str(tmp_path / "r.json"),
         shots=2,

@@ -10,11 +10,11 @@ from tiny import tiny_model
 
 from tamis.errors import UserError
 from tamis.proof.design import Proof
-from tamis.verbs.proving import prove
 from tamis.run.session import Run
 from tamis.testing import dataset
 from tamis.training.settings import Training
 from tamis.training.sft import Trained
+from tamis.verbs.proving import prove
 
 RECORDS = [
     {

@@ -74,13 +74,17 @@ def test_exchanges_are_those_that_the_reward_scorer_shows():
     assert len(usable) > 5
 
 
-def test_a_table_of_scores_is_joined_by_id(tmp_path):
-    import polars as pl
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_a_table_of_scores_is_joined_by_id(tmp_path, suffix):
+    import pyarrow as pa
+
+    from tamis.run.tables import write_table
 
     data = dataset([row("a", "b"), row("c", "d"), row("e", "f")])
     ids = data.ids.to_pylist()
-    table = tmp_path / "scores.csv"
-    pl.DataFrame({"id": [ids[2], ids[0]], "alpagasus": [4.5, 2.0]}).write_csv(table)
+    table = tmp_path / f"scores{suffix}"
+    columns = {"id": [ids[2], ids[0], ids[1]], "alpagasus": [4.5, 2.0, None]}
+    write_table(pa.table(columns), table)
     found = rated(data, "alpagasus", str(table))
     assert {one.key: one.number for one in found.found} == {ids[2]: 4.5, ids[0]: 2.0}
     assert found.left_out == {"no number": 1}

@@ -1,13 +1,13 @@
-"""The verbs of training that are not in tamis.api: the same training in another trainer."""
+"""`export_training`, as a typed function: the same training in another trainer."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from tamis.errors import UserError
+from tamis.verbs.reading import Data, begun, read
 
-# What the verbs compute with loads when they run, so that --help is instant.
 if TYPE_CHECKING:
     from tamis.run.session import Run
     from tamis.training.elsewhere import Elsewhere
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def export_training(
-    data: Any,
+    data: Data,
     *,
     to: str,
     out: str = "trained",
@@ -34,12 +34,10 @@ def export_training(
         training: how, `Training(epochs=2)`
         run: model to use
     """
-    from tamis.api import read
-    from tamis.run.session import Run
     from tamis.run.train import default
     from tamis.training.elsewhere import write_elsewhere
 
-    run = run or Run()
+    run = begun(run)
     if not isinstance(run.model, str):
         raise UserError("to train a model elsewhere, name it: an object has no name there")
     chosen = training or run.training or default()
