@@ -48,8 +48,9 @@ def plan(given: Given) -> None:
         for one in told["stages"]
     ]
     show.table("what it will take", names, rows, right=range(1, 8))
-    memory, paid = _bytes(told["bytes"]), _money(told)
-    show.say(f"in all {duration(told['seconds'])}, {memory} of memory" + (paid and f", {paid}"))
+    memory, disk, paid = _bytes(told["bytes"]), _bytes(told["disk"]), _money(told)
+    room = f"{memory} of memory" + (disk and f", {disk} of models on disk")
+    show.say(f"in all {duration(told['seconds'])}, {room}" + (paid and f", {paid}"))
     return None
 
 
@@ -116,4 +117,4 @@ def _money(told: Mapping[str, Any]) -> str:
 
 
 def _bytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count else ""
+    return f"{count / 1e9:.2g} GB" if count else ""

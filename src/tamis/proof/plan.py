@@ -25,7 +25,7 @@ from tamis.notation import parse
 from tamis.proof.design import Arm
 from tamis.proof.prove import Experiment, trained_before
 from tamis.proof.values import Held, answers, loss_column, losses
-from tamis.run.estimate import Counting
+from tamis.run.estimate import ASSUMED, Counting
 from tamis.run.pick import pick
 from tamis.run.progress import silent
 from tamis.run.session import TOKENS, Run
@@ -51,6 +51,7 @@ class Stage:
     tokens: float
     seconds: float
     bytes: int = 0  # of memory, at its peak
+    disk: int = 0  # bytes that stay there
     calls: int = 0
     money: float | None = 0.0
     most_money: float | None = 0.0
@@ -69,6 +70,7 @@ class Pace:
     longer: float  # tokens of a row for the model, markup included, by those of the run's tokenizer
     second_tokens: float  # tokens a second
     bytes: int
+    disk: int  # of a trained model
 
 
 def plan(found: Experiment) -> list[Stage]:
@@ -186,7 +188,8 @@ def _pace(found: Experiment, sample: Dataset, trial: Trained) -> Pace:
     opening = max(told["seconds"] - step * told["steps"], 0.0)
     tokens = told["tokens_read"] / max(told["steps"], 1)
     longer = told["data"]["tokens"] / max(counted, 1.0)
-    return Pace(opening, longer, tokens / max(step, 1e-9), told["peak_bytes"])
+    disk = sum(path.stat().st_size for path in Path(trial.model).rglob("*") if path.is_file())
+    return Pace(opening, longer, tokens / max(step, 1e-9), told["peak_bytes"], disk)
 
 
 def _training(found: Experiment, pace: Pace) -> Stage:
@@ -197,7 +200,8 @@ def _training(found: Experiment, pace: Pace) -> Stage:
     left = sum(size for size, there in sizes if there is None)
     seconds = left / pace.second_tokens + pace.opening * (len(sizes) - done)
     how = f"{STEPS} updates measured: {pace.second_tokens:,.0f} tokens a second"
-    return Stage("train", len(sizes), done, tokens, seconds, pace.bytes, how=how)
+    disk = pace.disk * (len(sizes) - done)
+    return Stage("train", len(sizes), done, tokens, seconds, pace.bytes, disk, how=how)
 
 
 def _trainings(found: Experiment) -> Iterator[tuple[float, str | None]]:
@@ -281,21 +285,20 @@ def _answering(found: Experiment, run: Run, prompts: Held, model: str) -> Iterat
     )
     theirs = [replace(one, generator="another") for one in ours]
     pairs = models - sum(arm.kind == "random" for arm in found.arms) * found.proof.seeds
-    for name in found.exam.judges:
-        judge: Counting = run.resource("Judge", judge=name)
-        judgments(matched(ours, theirs).pairs, judge, compared_by())
-        money, most = _price(judge, scale * pairs)
-        yield Stage(
-            name=f"judgments by {judge.judge.id} on {prompts.name}",
-            times=pairs,
-            done=0,
-            tokens=scale * pairs * (judge.prompt_tokens + judge.answer_tokens),
-            seconds=scale * pairs * judge.calls * (getattr(judge.judge, "pace", None) or 2.0),
-            calls=round(scale * pairs * judge.calls),
-            money=money,
-            most_money=most,
-            how="counted; 2 s an answer where the judge was never timed, one after the other",
-        )
+    judge: Counting = run.resource("Judge")
+    judgments(matched(ours, theirs).pairs, judge, compared_by())
+    money, most = _price(judge, scale * pairs)
+    yield Stage(
+        name=f"judgments by {judge.judge.id} on {prompts.name}",
+        times=pairs,
+        done=0,
+        tokens=scale * pairs * (judge.prompt_tokens + judge.answer_tokens),
+        seconds=scale * pairs * judge.calls * (getattr(judge.judge, "pace", None) or ASSUMED),
+        calls=round(scale * pairs * judge.calls),
+        money=money,
+        most_money=most,
+        how=f"counted; {ASSUMED:g} s an answer where the judge was never timed, one by one",
+    )
 
 
 def told(stages: list[Stage]) -> Mapping[str, Any]:
@@ -305,6 +308,7 @@ def told(stages: list[Stage]) -> Mapping[str, Any]:
         "stages": [stage.told() for stage in stages],
         "seconds": sum(stage.seconds for stage in stages),
         "bytes": max(stage.bytes for stage in stages),
+        "disk": sum(stage.disk for stage in stages),
         "calls": sum(stage.calls for stage in stages),
         "money": money,
         "most_money": _sum([stage.most_money for stage in stages]),

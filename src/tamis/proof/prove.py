@@ -40,13 +40,13 @@ class Exam:
 
     tests: Sequence[Held] = ()
     prompts: Sequence[Held] = ()
-    judges: Sequence[str] = ()
+    judged: bool = False  # by the run's judge
     answer_tokens: int = 256
 
     def __post_init__(self) -> None:
         if not self.tests and not self.prompts:
             raise UserError("nothing to measure models on: give test rows, or prompts and a judge")
-        if self.prompts and not self.judges:
+        if self.prompts and not self.judged:
             raise UserError("answers to prompts are compared by a judge: name one with --judge")
 
 
@@ -82,6 +82,7 @@ def prove(found: Experiment) -> None:
             found.results.trials.append(trial)
             for measure, values in _measured(found, trial):
                 found.results.add(measure, trial, values)
+            run.forget(trial.model)
 
 
 def chosen(found: Experiment, arm: Arm, seed: int) -> Subset:
@@ -150,12 +151,9 @@ def trained_before(found: Experiment, arm: Arm, seed: int) -> str | None:
 
 def _steps(found: Experiment, arm: Arm, seed: int) -> int:
     """Updates of the random rows' training of the same size."""
-    twins = [
-        t
-        for t in found.results.trials
-        if t.arm.kind == "random" and t.arm.group == arm.group and t.seed == seed
-    ]
-    return twins[0].steps
+    twin = _random(found, Trial(arm, seed, 0, ""))
+    assert twin is not None  # random rows come first
+    return twin.steps
 
 
 def _measured(found: Experiment, trial: Trial) -> Iterator[tuple[str, Any]]:
@@ -167,15 +165,13 @@ def _measured(found: Experiment, trial: Trial) -> Iterator[tuple[str, Any]]:
     for prompts in found.exam.prompts:
         ours = _answers(found, prompts, trial.model)
         twin = _random(found, trial)
-        if twin is None or twin.model == trial.model:
+        if twin is None or twin is trial:
             continue
         theirs = _answers(found, prompts, twin.model)
-        for name in found.exam.judges:
-            judge: Judge = found.run.resource("Judge", judge=name)
-            yield (
-                f"{AGAINST_RANDOM} by {judge.id} on {prompts.name}",
-                preferences(ours, theirs, judge),
-            )
+        same = np.full(len(ours), 0.5)  # of the same model's answers there is nothing to ask
+        judge: Judge = found.run.resource("Judge")
+        values = same if twin.model == trial.model else preferences(ours, theirs, judge)
+        yield f"{AGAINST_RANDOM} by {judge.id} on {prompts.name}", values
 
 
 def _answers(found: Experiment, prompts: Held, model: str) -> list[Output]:
@@ -188,8 +184,8 @@ def _answers(found: Experiment, prompts: Held, model: str) -> list[Output]:
 
 def _random(found: Experiment, trial: Trial) -> Trial | None:
     """The training on random rows of the same size and seed."""
+    wanted = ("random", trial.arm.group, trial.seed)
     for other in found.results.trials:
-        if other.arm.kind == "random" and other.arm.group == trial.arm.group:
-            if other.seed == trial.seed:
-                return other
+        if (other.arm.kind, other.arm.group, other.seed) == wanted:
+            return other
     return None

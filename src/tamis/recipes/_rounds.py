@@ -103,9 +103,7 @@ def told(trained: Trained, rows: int) -> dict[str, Any]:
 
 def forget(run: Run, model: str, *columns: tuple[Dataset, str]) -> None:
     """Lets go of a trained model and of columns read with it: the disk has both."""
-    for name in list(run.loaded):
-        if name.startswith(f"language model {model} ") or name == f"judge {model}":
-            del run.loaded[name]
+    run.forget(model)
     for data, column in columns:
         run.computed.pop((data.fingerprint, str(parse(column))), None)
 

@@ -158,6 +158,12 @@ class Run:
         found.told = lambda told: self.progress(f"asking {found.id}", told["done"], told["of"])
         return found
 
+    def forget(self, model: str) -> None:
+        """Lets go of a language model by name, which a run with many of them has no room for."""
+        for name in list(self.loaded):
+            if name.startswith(f"language model {model} ") or name == f"judge {model}":
+                del self.loaded[name]
+
     @property
     def judges(self) -> dict[str, Any]:
         """What each judge was asked and what it took: calls, tokens, money, failures by kind."""

@@ -59,7 +59,7 @@ def configuration(same: Same) -> tuple[dict[str, Any], list[str]]:
         "gradient_checkpointing": True,
         "seed": ours["seed"],
     }
-    found = []
+    found = [] if same.rows else ["no start token, unless the template writes one"]
     if training.tune == "full" and ours["bf16"]:
         found.append("the weights themselves are in bfloat16, here in float32")
     if ours["warmup_steps"] == 1:

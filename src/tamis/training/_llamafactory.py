@@ -19,15 +19,20 @@ COMMAND = "llamafactory-cli train llamafactory.yaml"
 TEMPLATES = {
     "alpaca": [
         "a line break follows `### Response:`",
-        "an input stays behind its instruction, not under `### Input:`",
+        "an input stays behind its instruction, under the preamble of rows without one",
         "no start token, and after a system turn of a row's own no empty line",
-        "the end token is learned after every answer, not after the last one alone",
+        "the end token and an empty line are learned after every answer, here the end token after "
+        "the last one alone",
     ],
     "vicuna": [
         "no blank stands between the system's text and `USER:`, nor before an answer",
         "no start token",
     ],
-    "chat": ["the template is guessed from that of the model, turn by turn"],
+    "chat": [
+        "the template is guessed from that of the model, turn by turn",
+        "what it writes after the end token of an answer is learned too",
+        "no start token, unless the tokenizer adds one",
+    ],
 }
 """What its template of that name does otherwise."""
 

@@ -110,7 +110,6 @@ def _exam(run: Run, data: Dataset, proof: Proof) -> tuple[Parted, Exam]:
     from tamis.proof.held_out import held_out, named, without_repeats
     from tamis.proof.prove import Exam
 
-    judges = [str(run.judge)] if run.judge else []
     tests = tuple(named(path, read(path)) for path in proof.test)
     asked = tuple(named(path, read(path)) for path in proof.prompts)
     notes: tuple[str, ...] = ()
@@ -119,5 +118,5 @@ def _exam(run: Run, data: Dataset, proof: Proof) -> tuple[Parted, Exam]:
         parted = held_out(data, proof.hold_out)
         data, tests, notes = parted.pool, parted.tests, parted.notes
     parted = without_repeats(data, [*tests, *asked], proof.repeats, runs=not own)
-    exam = Exam(tests, asked, judges, proof.answer_tokens)
+    exam = Exam(tests, asked, bool(run.judge), proof.answer_tokens)
     return replace(parted, notes=(*notes, *parted.notes)), exam

@@ -301,3 +301,33 @@ def test_mmlu_is_run_as_it_is_published(tmp_path):
     )
     assert found.scores[0].rows == 4
     assert found.manifest["lm_eval"]["n-shot"] == {"local_astronomy_test": 2}
+
+
+@needs_lm_eval
+def test_a_written_answer_is_right_whatever_its_case(written, tmp_path):
+    run = Run(model="reference", device="cpu")
+    model, asked = run.resource("Likelihood"), ["Name a color.", "What is the capital of France?"]
+    ids = model.encode([f"Question: {question}\nAnswer:" for question in asked])
+    said = [model.decode(new).strip().split("\n")[0] for new in model.generate(ids, 64)]
+    rows = [
+        {"question": asked[0], "answer": said[0].upper()},
+        {"question": asked[1], "answer": "another answer"},
+    ]
+    file = written("own.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    found = benchmark(data=[str(file)], out=str(tmp_path / "r.json"), run=run)
+    assert found.table["value"].to_pylist() == [1.0, 0.0]
+
+
+@needs_lm_eval
+def test_the_last_number_written_counts(written, tmp_path):
+    """Which number the model ends with, it is asked first."""
+    run = Run(model="reference", device="cpu")
+    question = "Count to 12 please: 1, 2,"
+    model = run.resource("Likelihood")
+    (ids,) = model.encode([f"Question: {question}\nAnswer:"])
+    text = model.decode(model.generate([ids], 256)[0]).split("Question:")[0]
+    last = [word.rstrip(",.") for word in text.split() if word[0].isdigit()][-1]
+    rows = [{"question": question, "answer": f"because\n#### {n}"} for n in (last, "77777")]
+    file = written("own.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    found = benchmark(data=[str(file)], out=str(tmp_path / "r.json"), run=run)
+    assert found.table["value"].to_pylist() == [1.0, 0.0]

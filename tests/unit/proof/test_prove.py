@@ -1,14 +1,18 @@
 """An experiment with a stand-in for training: what is selected, shared, resumed and told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from _pair_rules import Rule, longer
 from tiny import tiny_model
 
+from tamis.api import read
 from tamis.errors import UserError
+from tamis.evaluation.generating import generated
 from tamis.proof.design import Proof
 from tamis.run.session import Run
 from tamis.testing import dataset
@@ -135,3 +139,36 @@ def test_a_folder_of_something_else_is_left_alone(run, tmp_path):
     with pytest.raises(UserError, match="holds no earlier run"):
         prove(dataset(RECORDS), ASKED, out=str(tmp_path / "mine"), run=run)
     assert Path(tmp_path / "mine/thesis.tex").exists()
+
+
+def test_a_judge_compares_answers_with_those_of_random_rows(run, models, tmp_path):
+    prompts = tmp_path / "exam.jsonl"
+    prompts.write_text("".join(json.dumps({"instruction": f"why {i}?"}) + "\n" for i in range(6)))
+    asked = {"method": ["mtld"], "budget": ["20%"], "equal": ["rows"], "seeds": 2}
+    proof = Proof(**asked, prompts=[str(prompts)], answer_tokens=8)
+    run.judge, as_usual = Rule(longer), run.trainer
+
+    def trainer(data, training, model):
+        """Another model for the method's rows, which are the same for every seed."""
+        found = as_usual(data, training, model)
+        mine = run.trained[3][0] if len(run.trained) > 3 else ()
+        return replace(found, model=models[0] if run.trained[-1][0] == mine else models[1])
+
+    run.trainer = trainer
+    told = prove(dataset(RECORDS), proof, out=str(tmp_path / "proof"), training=PLAIN, run=run)
+    lines = {line["arm"]: line for line in told["table"]}
+    one, other = (
+        [o.answers[0] for o in generated(read(str(prompts)), run, {**SHORT, "model": model})]
+        for model in models
+    )
+    points = [[min(len(text), 10) for text in side] for side in (one, other)]
+    wins = [0.5 + 0.5 * np.sign(a - b) for a, b in zip(*points, strict=True)]
+    assert lines["mtld"]["value"] == pytest.approx(np.mean(wins))
+    assert lines["all rows"]["value"] == 0.5  # the same model as random's
+    assert lines["mtld"]["against_random"]["difference"]["value"] == pytest.approx(
+        np.mean(wins) - 0.5
+    )
+    assert lines["random"]["value"] is None
+
+
+SHORT = {"template": "plain", "tokens": 8}

@@ -284,3 +284,13 @@ def test_yaml_is_read_as_what_it_was():
         "j": [],
     }
     assert yaml.safe_load(as_yaml(value, ["a comment: here"])) == value
+
+
+def test_the_command_writes_instead_of_training(base, tmp_path, tamis):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in RECORDS))
+    how = ["--model", base, "--to", "axolotl", "--out", "there", "--max-length", "250", "--json"]
+    told = json.loads(tamis("train", rows, *how))
+    assert told["data"]["rows"] == 24 and told["command"] == "axolotl train axolotl.yaml"
+    names = sorted(path.name for path in (tmp_path / "there").iterdir())
+    assert names == ["axolotl.yaml", "rows.parquet"]

@@ -90,6 +90,14 @@ def test_a_table_of_scores_is_joined_by_id(tmp_path, suffix):
     assert found.left_out == {"no number": 1}
 
 
+def test_pairs_are_made_of_the_numbers_in_a_table(tmp_path):
+    data = dataset([row("q", "one"), row("q", "two", rejected="none")])
+    table = tmp_path / "scores.csv"
+    first, second = data.ids.to_pylist()
+    table.write_text(f"id,judge\n{first},4.5\n{second},2\n")
+    assert both(paired(data, "judge", "rejected", USUAL, str(table))) == [("one", "two")]
+
+
 @pytest.mark.parametrize(
     ("name", "label", "message"),
     [("a.txt", "x", "ending"), ("a.csv", "x", "no column 'x'"), ("none.csv", "x", "no file")],
