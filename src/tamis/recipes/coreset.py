@@ -21,7 +21,7 @@ from tamis.spec import recipe
 from tamis.types import ColumnName, Dataset, Selection
 
 
-@recipe(family="trainable-llm", paper="arXiv:2305.09246")
+@recipe(family="small-model", paper="arXiv:2305.09246")
 def coreset(
     run: Run,
     data: Dataset,
