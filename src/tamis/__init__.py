@@ -23,6 +23,8 @@ _HOME = {
         ("generate", "compare", "grade", "winrate", "contamination"), "tamis.verbs.evaluating"
     ),
     **dict.fromkeys(("train", "teach"), "tamis.verbs.training"),
+    "export_training": "tamis.verbs.exporting",
+    "benchmark": "tamis.verbs.benchmarking",
     **dict.fromkeys(("prove", "plan"), "tamis.verbs.proving"),
     "Proof": "tamis.proof.design",
     "Training": "tamis.training.settings",
@@ -60,11 +62,13 @@ if TYPE_CHECKING:
     from tamis.types import Dataset as Dataset
     from tamis.types import Pool as Pool
     from tamis.types import Selection as Selection
+    from tamis.verbs.benchmarking import benchmark as benchmark
     from tamis.verbs.evaluating import compare as compare
     from tamis.verbs.evaluating import contamination as contamination
     from tamis.verbs.evaluating import generate as generate
     from tamis.verbs.evaluating import grade as grade
     from tamis.verbs.evaluating import winrate as winrate
+    from tamis.verbs.exporting import export_training as export_training
     from tamis.verbs.proving import plan as plan
     from tamis.verbs.proving import prove as prove
     from tamis.verbs.training import teach as teach

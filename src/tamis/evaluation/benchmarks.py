@@ -141,7 +141,7 @@ def _check(asked: Asked, path: Path) -> None:
     if asked.data and asked.shots and not asked.examples:
         raise UserError("shots of your own questions are taken from a file: name it with examples")
     if importlib.util.find_spec("lm_eval") is None:
-        raise MissingExtra("benchmarks", "eval")
+        raise MissingExtra("running benchmarks", "eval")
 
 
 def model_flags(run: Run, batch: int) -> list[str]:

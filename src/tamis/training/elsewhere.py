@@ -31,7 +31,7 @@ from tamis.training._rows_elsewhere import arrow_folder, parquet
 from tamis.training._the_same import Same
 from tamis.training.rows import tokenise
 from tamis.training.settings import Training
-from tamis.training.sft import _by_id as by_id
+from tamis.training.sft import by_id as by_id
 from tamis.training.sft import settings
 from tamis.types import Dataset
 
@@ -149,11 +149,11 @@ def _of_all(same: Same) -> Iterable[str]:
 
 def _header(same: Same, command: str, notes: Iterable[str]) -> list[str]:
     """What the file begins with."""
-    from tamis import __version__
+    from importlib.metadata import version
 
     batch = same.training.batch
     return [
-        f"Written by tamis {__version__}: the training of `tamis train` on the same rows.",
+        f"Written by tamis {version('tamis')}: the training of `tamis train` on the same rows.",
         f"Run it in this folder on one GPU; on several, keep {batch} rows an update: {command}",
         *(f"Note: {one}." for one in notes),
     ]

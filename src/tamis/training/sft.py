@@ -61,7 +61,7 @@ class Trained:
 def key_of(data: Dataset, training: Training, model: Located) -> str:
     """What names a training: the rows whatever their order, the settings and the model."""
     named = {
-        "rows": _by_id(data).fingerprint,
+        "rows": by_id(data).fingerprint,
         "training": training.told(),
         "model": model.id,
         "version": VERSION,
@@ -96,7 +96,7 @@ def train(
                 raise UserError(f"{folder} holds another training: name another folder")
             return earlier
         _begin(folder, named)
-        rows = tokenise(_by_id(data), text, training, folder / "rows.arrow")
+        rows = tokenise(by_id(data), text, training, folder / "rows.arrow")
         from tamis.models.reader import quiet
 
         with quiet(), warnings.catch_warnings():  # two libraries about each other's settings
@@ -126,7 +126,8 @@ def _begin(folder: Path, named: str) -> None:
     path.write_text(named)
 
 
-def _by_id(data: Dataset) -> Dataset:
+def by_id(data: Dataset) -> Dataset:
+    """The rows in the order of their ids: that of the file decides nothing."""
     return data.take(np.argsort(np.asarray(data.ids.to_pylist(), dtype=str), kind="stable"))
 
 

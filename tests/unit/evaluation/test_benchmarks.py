@@ -255,17 +255,64 @@ def test_without_lm_eval_the_extra_is_named():
         benchmark(tasks=["arc_easy"])
 
 
+COUNT = "Count to 12 please: 1, 2,"
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """One run over three files; of the answers that the model writes, it is asked first."""
+    folder, run = tmp_path_factory.mktemp("ran"), Run(model="reference", device="cpu")
+    asked = ["Name a color.", "What is the capital of France?", COUNT]
+    model = run.resource("Likelihood")
+    ids = model.encode([f"Question: {question}\nAnswer:" for question in asked])
+    said = [model.decode(new).split("Question:")[0] for new in model.generate(ids, 256)]
+    first = said[0].strip().split("\n")[0].upper()
+    last = [word.rstrip(",.") for word in said[2].split() if word[0].isdigit()][-1]
+    right = {
+        "words": [(asked[0], first), (asked[1], "another answer")],
+        "numbers": [(COUNT, f"because\n#### {n}") for n in (last, "77777")],
+    }
+    for name, pairs in right.items():
+        rows = [json.dumps({"question": q, "answer": a}) + "\n" for q, a in pairs]
+        (folder / f"{name}.jsonl").write_text("".join(rows))
+    (folder / "sums.csv").write_text(SUM + "What is 2+2?,1,2,3,4,D\nWhat is 1+2?,1,2,3,4,C\n")
+    files = [str(folder / name) for name in ("sums.csv", "words.jsonl", "numbers.jsonl")]
+    return benchmark(data=files, out=str(folder / "r.json"), run=run), folder
+
+
+def values(table, task):
+    return [row["value"] for row in table.to_pylist() if row["task"] == task]
+
+
 @needs_lm_eval
-def test_a_model_is_run_and_compared_with_itself(written, tmp_path):
-    file = written("sums.csv", SUM + "What is 2+2?,1,2,3,4,D\nWhat is 1+2?,1,2,3,4,C\n")
-    out = tmp_path / "r.json"
-    run = Run(model="reference", device="cpu")
-    first = benchmark(data=[str(file)], out=str(out), run=run)
-    means = first.manifest["lm_eval"]["results"]["local_sums"]
-    assert first.scores[0].interval.value == means["acc,none"]
-    assert first.table["doc"].to_pylist() == [0, 1, 2]
-    again = {"out": str(tmp_path / "s.json"), "against": str(out), "limit": 2}
-    second = benchmark(data=[str(file)], **again, run=run)
+def test_means_are_those_that_lm_eval_reports(ran):
+    found, _ = ran
+    means = found.manifest["lm_eval"]["results"]
+    told = {one.task: means[one.task][f"{one.metric},{one.filter}"] for one in found.scores}
+    assert {one.task: one.interval.value for one in found.scores} == pytest.approx(told)
+    assert sorted(told) == ["local_numbers", "local_sums", "local_words"]
+
+
+@needs_lm_eval
+def test_a_written_answer_is_right_whatever_its_case(ran):
+    assert values(ran[0].table, "local_words") == [1.0, 0.0]
+
+
+@needs_lm_eval
+def test_the_last_number_written_counts(ran):
+    assert values(ran[0].table, "local_numbers") == [1.0, 0.0]
+
+
+@needs_lm_eval
+def test_a_model_that_is_run_again_differs_by_nothing(ran, tmp_path):
+    _, folder = ran
+    second = benchmark(
+        data=[str(folder / "sums.csv")],
+        limit=2,
+        out=str(tmp_path / "s.json"),
+        against=str(folder / "r.json"),
+        run=Run(model="reference", device="cpu"),
+    )
     (one,) = second.differences
     assert (one.rows, one.alone, one.interval.value) == (2, 1, 0.0)
 
@@ -301,33 +348,3 @@ def test_mmlu_is_run_as_it_is_published(tmp_path):
     )
     assert found.scores[0].rows == 4
     assert found.manifest["lm_eval"]["n-shot"] == {"local_astronomy_test": 2}
-
-
-@needs_lm_eval
-def test_a_written_answer_is_right_whatever_its_case(written, tmp_path):
-    run = Run(model="reference", device="cpu")
-    model, asked = run.resource("Likelihood"), ["Name a color.", "What is the capital of France?"]
-    ids = model.encode([f"Question: {question}\nAnswer:" for question in asked])
-    said = [model.decode(new).strip().split("\n")[0] for new in model.generate(ids, 64)]
-    rows = [
-        {"question": asked[0], "answer": said[0].upper()},
-        {"question": asked[1], "answer": "another answer"},
-    ]
-    file = written("own.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    found = benchmark(data=[str(file)], out=str(tmp_path / "r.json"), run=run)
-    assert found.table["value"].to_pylist() == [1.0, 0.0]
-
-
-@needs_lm_eval
-def test_the_last_number_written_counts(written, tmp_path):
-    """Which number the model ends with, it is asked first."""
-    run = Run(model="reference", device="cpu")
-    question = "Count to 12 please: 1, 2,"
-    model = run.resource("Likelihood")
-    (ids,) = model.encode([f"Question: {question}\nAnswer:"])
-    text = model.decode(model.generate([ids], 256)[0]).split("Question:")[0]
-    last = [word.rstrip(",.") for word in text.split() if word[0].isdigit()][-1]
-    rows = [{"question": question, "answer": f"because\n#### {n}"} for n in (last, "77777")]
-    file = written("own.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    found = benchmark(data=[str(file)], out=str(tmp_path / "r.json"), run=run)
-    assert found.table["value"].to_pylist() == [1.0, 0.0]
