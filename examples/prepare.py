@@ -22,6 +22,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 from judge_quality import pairs
 
+POOL, TEST = 2000, 200
+"""Rows: small enough for two processor cores and an evening."""
+
 Row = Mapping[str, Any]
 
 
@@ -52,21 +55,21 @@ def main() -> None:
     given.to.mkdir(parents=True, exist_ok=True)
     sets = given.source / "instructions"
     alpaca = rows_of(sets / "alpaca/alpaca_30k.json")
-    write(given.to / "alpaca_test.jsonl", alpaca[:300])
-    write(given.to / "alpaca_pool.jsonl", alpaca[300:4300])
+    write(given.to / "alpaca_test.jsonl", alpaca[:TEST])
+    write(given.to / "alpaca_pool.jsonl", alpaca[TEST : TEST + POOL])
     dolly = rows_of(given.source / "selections/alpagasus/dolly_3k.json")
-    write(given.to / "dolly_test.jsonl", dolly[:300])
+    write(given.to / "dolly_test.jsonl", dolly[:TEST])
     meadow = rows_of(sets / "medical/medical_meadow_small.json")
-    write(given.to / "meadow_test.jsonl", meadow[:300])
-    write(given.to / "meadow_pool.jsonl", meadow[300:3300])
+    write(given.to / "meadow_test.jsonl", meadow[:TEST])
+    write(given.to / "meadow_pool.jsonl", meadow[TEST : TEST + POOL])
     train = [
         without(row, "truth") | {"expert": int(row["truth"])}
         for row in pairs(given.source, "train")
     ]
     write(
-        given.to / "expert_pool.jsonl", sorted((without(row, "pair") for row in train), key=order)
+        given.to / "expert_pool.jsonl", sorted((without(row, "pair") for row in train[:POOL]), key=order)
     )
-    valid = pairs(given.source, "valid")[1::2]
+    valid = pairs(given.source, "valid")[1::2][:TEST]
     write(
         given.to / "expert_test.jsonl", (without(row, "truth", "pair", "sample") for row in valid)
     )

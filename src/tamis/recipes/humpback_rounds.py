@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tamis.budget import Budget
 from tamis.errors import UserError
@@ -86,7 +87,8 @@ def humpback_rounds(
         if number and not len(kept):
             raise UserError(
                 f"{NAME}: no row has a rating of {at_least:g} after training {number} of the "
-                "rater, so there is nothing more to train it on: lower at_least"
+                f"rater (its highest is {raters[-1]['highest']:g}), so there is nothing more to "
+                "train it on: lower at_least"
             )
         learned = joined(run.target, pool.data.take(kept))
         trained = run.train(learned, training)
@@ -96,7 +98,7 @@ def humpback_rounds(
         raters.append({**told(trained, len(learned)), "not_rated": problems(column)})
         _check(column, readable, trained.model)
         kept = above(column, at_least)
-        raters[-1]["kept"] = len(kept)
+        raters[-1] |= {"kept": len(kept), "highest": pc.max(column.values).as_py()}
     run.computed[data.fingerprint, RATING] = over_all_rows(column, there, len(data), "no_answer")
     ranked = replace(pool, columns={**pool.columns, NAME: column})
     chosen = run.select(ranked, f"threshold(by={NAME},at_least={at_least})", limit)
