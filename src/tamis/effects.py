@@ -19,7 +19,7 @@ close by chance count for too little, and win rates held 90.6 to 95.2 in 100.
 differences then has B, C and A. `against` is that with a constant for the other arm, for win rates.
 `between`: B1 + B2 = variance of runs x (1 / k1 + 1 / k2), the variance pooled over several arms by
 `spread`. It has more degrees of freedom and allows arms with one run, and assumes that all arms'
-runs lie equally far apart: where one arm's lie three times as far, intervals held SHARE in 100.
+runs lie equally far apart: where one arm's lie three times as far, intervals held 83 to 88 in 100.
 An arm with one run, without `between`: variance A, `over` is "rows", and nothing is known of what
 another training of the same arms would give.
 Where no row differs from another and no run either, there are no ends; p is 1 for D = 0, otherwise

@@ -17,6 +17,7 @@ from tamis.effects import (
     within,
 )
 from tamis.errors import UserError
+from tamis.intervals import degrees
 
 stats = pytest.importorskip("scipy.stats")
 
@@ -121,6 +122,41 @@ def test_the_interval_leaves_out_0_exactly_where_p_is_below_5_in_100():
     for shift in np.linspace(0, 2, 21):
         found = effect(arm(1, shift=shift), arm(2))
         assert (found.difference.low > 0 or found.difference.high < 0) == (found.p < 0.05)
+
+
+def parts(ours, theirs):
+    """B of each arm and P, in as many words."""
+    own = ours.mean(0) - theirs.mean(0)
+    left = sum(
+        ((m - m.mean(0) - m.mean(1, keepdims=True) + m.mean()) ** 2).sum()
+        / ((len(m) - 1) * (m.shape[1] - 1) * m.size)
+        for m in (ours, theirs)
+    )
+    runs = [m.mean(1).var(ddof=1) / len(m) for m in (ours, theirs)]
+    return runs, own.var(ddof=1) / len(own) - left, own
+
+
+def test_degrees_of_freedom_of_two_arms_are_satterthwaites():
+    ours, theirs = arm(1, 3) + rng(4).normal(size=60), arm(2, 5)
+    (b1, b2), rows, own = parts(ours, theirs)
+    assert rows > 0
+    known = (b1 + b2 + rows) ** 2 / (b1**2 / 2 + b2**2 / 4 + rows**2 / degrees(own))
+    found = effect(ours, theirs)
+    assert found.degrees == near(known) and found.standard_error**2 == near(b1 + b2 + rows)
+
+
+def test_degrees_of_freedom_of_preferences_give_few_runs_their_weight():
+    wins = arm(1, 3)
+    (b, _), rows, own = parts(wins, np.zeros((2, 60)))
+    assert rows > 0
+    assert against(wins, even=0).degrees == near((b + rows) / (b / 2 + rows / degrees(own)))
+
+
+def test_noise_alone_has_the_error_of_the_runs_means():
+    ours, theirs = rng(1).normal(size=(2, 3, 4000)) * [[[1]], [[2]]]
+    runs, rows, _ = parts(ours, theirs)
+    assert rows < 0.2 * sum(runs)
+    assert effect(ours, theirs).standard_error ** 2 == near(sum(runs) + max(rows, 0))
 
 
 def test_changing_sides_changes_the_sign():
@@ -298,6 +334,12 @@ def test_what_is_detectable_is_shown_in_80_of_100():
     true = 2.829 / 10  # of the true error, 1 / 10
     assert size == pytest.approx(true, rel=0.2)
     assert shown / 2000 == pytest.approx(stats.norm.cdf(size * 10 - 1.984), abs=0.03)
+
+
+def test_what_is_detectable_is_two_quantiles_of_errors():
+    found = effect(arm(1), arm(2))
+    known = stats.t.ppf(0.995, found.degrees) + stats.t.ppf(0.9, found.degrees)
+    assert detectable(found, level=0.01, power=0.9) == near(known * found.standard_error)
 
 
 def test_among_more_comparisons_less_is_detectable():

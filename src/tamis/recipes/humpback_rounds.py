@@ -99,7 +99,9 @@ def humpback_rounds(
         _check(column, readable, trained.model)
         kept = above(column, at_least)
         raters[-1] |= {"kept": len(kept), "highest": pc.max(column.values).as_py()}
-    run.computed[data.fingerprint, RATING] = over_all_rows(column, there, len(data), "no_answer")
+    run.computed[data.fingerprint, RATING] = over_all_rows(
+        column, there, len(data), "not_learnable"
+    )
     ranked = replace(pool, columns={**pool.columns, NAME: column})
     chosen = run.select(ranked, f"threshold(by={NAME},at_least={at_least})", limit)
     seen = np.isin(pool.ids, run.target.ids.to_pylist())

@@ -190,7 +190,8 @@ def settings(rows: Tokenised, training: Training, folder: Path, on: str) -> dict
     """The trainer's own settings."""
     passes = passes_of(rows.lengths, training.batch, PER_PASS.get(on, PER_PASS["cuda"]))
     steps = updates(rows.lengths, training)
-    mixed = training.precision != "float32" and not on.startswith("cpu")
+    usual = "float32" if on.startswith("cpu") else "bfloat16"
+    mixed = (usual if training.precision == "auto" else training.precision) == "bfloat16"
     return {
         "output_dir": str(folder / "checkpoints"),
         "per_device_train_batch_size": training.batch // passes,
@@ -200,7 +201,7 @@ def settings(rows: Tokenised, training: Training, folder: Path, on: str) -> dict
         "lr_scheduler_type": training.schedule
         if training.schedule != "constant"
         else "constant_with_warmup",
-        "warmup_steps": int(np.ceil(training.warmup * steps)),
+        "warmup_steps": int(training.warmup * steps),  # the first one learns nothing
         "weight_decay": training.decay,
         "bf16": mixed,
         "use_cpu": on == "cpu",

@@ -9,7 +9,9 @@ from _trained import Counted, fake_run, real_run, small
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.models.fake import FakeLikelihood
+from tamis.notation import Reference
 from tamis.recipes.mods import mods
+from tamis.run.estimate import rehearsed
 from tamis.testing import FakeTrainer, a_run, dataset
 
 OWN = dict(zip("abcde", (1.2, -0.3, 0.5, 2.0, 0.1), strict=True))
@@ -148,3 +150,11 @@ def test_with_the_real_trainer_answers_of_the_trained_model_are_graded(tmp_path)
     picked = mods(run, small(), Budget(count=12), seeds=4, tokens=8, alpha=-9, beta=9, epochs=1)
     assert len(set(picked.rows.tolist())) == len(picked) > 4
     assert picked.info["training"]["rows"] == 4 and picked.info["training"]["updates"] == 1
+
+
+def test_a_rehearsal_trains_nothing(tmp_path):
+    run, data = oracle(tmp_path)
+    rehearsed(run, data, Reference("mods", {"seeds": "2"}), Budget(count=5))
+    assert run.trainer.calls == []
+    mods(run, data, Budget(count=5), seeds=2)
+    assert len(run.trainer.calls) == 1
