@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from tamis.errors import MissingExtra, UserError
+from tamis.models._quiet import quiet
 from tamis.models._text import encodable
 from tamis.models.hub import Located, weights
 from tamis.types import Floats, Ints
@@ -54,7 +55,7 @@ def load(kind: str, what: str, model: Located, dtype: str, device: str) -> Any:
     if model.adapter:
         raise UserError(f"{model.name} is an adapter: merge it into its model, and name that")
     try:
-        with _quiet():
+        with quiet():
             found, told = getattr(transformers, kind).from_pretrained(
                 weights(model),
                 dtype=getattr(torch, dtype),
@@ -70,22 +71,6 @@ def load(kind: str, what: str, model: Located, dtype: str, device: str) -> Any:
     if lacking:
         raise UserError(f"{model.name} is not {what}: it has no trained weights for {lacking[0]}")
     return found.to(device).eval()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the library's progress bar and its words on weights, which are told in our own."""
-    from transformers.utils import logging
-
-    level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def spread(lengths: Sequence[int], tokens: int, work: Work) -> Floats:

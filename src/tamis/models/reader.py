@@ -11,6 +11,7 @@ import torch
 
 from tamis.errors import UserError
 from tamis.models import lora, packing
+from tamis.models._quiet import quiet
 from tamis.models.hf_tokenizer import ModelTokenizer
 from tamis.models.hub import weights
 from tamis.models.int8 import quantised
@@ -269,20 +270,6 @@ def _fuse(model: torch.nn.Module) -> None:
         for name, layer in list(parent.named_children()):
             if isinstance(layer, NewGELUActivation):
                 setattr(parent, name, torch.nn.GELU(approximate="tanh"))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without the library's progress bar, where it is on."""
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def load_weights(text: ModelTokenizer, dtype: str) -> Any:

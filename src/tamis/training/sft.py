@@ -97,7 +97,7 @@ def train(
             return earlier
         _begin(folder, named)
         rows = tokenise(by_id(data), text, training, folder / "rows.arrow")
-        from tamis.models.reader import quiet
+        from tamis.models._quiet import quiet
 
         with quiet(), warnings.catch_warnings():  # two libraries about each other's settings
             warnings.simplefilter("ignore", FutureWarning)

@@ -9,8 +9,7 @@ that a text is the same to it when it is taught and when it scores.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import torch
 
 from tamis.errors import UserError
 from tamis.models._graders import filled
+from tamis.models._quiet import quiet
 from tamis.models.hub import weights
 from tamis.models.reward import RewardModel, Shown
 from tamis.training.teach_rows import Example
@@ -127,19 +127,3 @@ def _classifier(reader: RewardModel, seed: int) -> tuple[Any, list[str]]:
         raise UserError(f"{reader.name} cannot be taught to score: {reason}") from error
     other = [str(key[0] if isinstance(key, tuple) else key) for key in told["mismatched_keys"]]
     return model, sorted({*told["missing_keys"], *other})
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without the library's progress bars and its word on weights that are new."""
-    from transformers.utils import logging
-
-    level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
