@@ -1,7 +1,7 @@
 """What an experiment will take: counted where it can be, measured where not, and nothing kept."""
 
 import pytest
-from test_prove import PLAIN, RECORDS
+from _small_pool import PLAIN, RECORDS
 from tiny import tiny_model
 
 from tamis.proof.design import Proof

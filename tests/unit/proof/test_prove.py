@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from _pair_rules import Rule, longer
+from _small_pool import PLAIN, RECORDS
 from tiny import tiny_model
 
 from tamis.api import read
@@ -16,17 +17,8 @@ from tamis.evaluation.generating import generated
 from tamis.proof.design import Proof
 from tamis.run.session import Run
 from tamis.testing import dataset
-from tamis.training.settings import Training
 from tamis.training.sft import Trained
 from tamis.verbs.proving import prove
-
-RECORDS = [
-    {
-        "instruction": f"question number {i}",
-        "output": " ".join(["word"] * (1 + i * 7 % 13)) + str(i),
-    }
-    for i in range(80)
-]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +43,6 @@ def run(models, tmp_path):
 
 
 ASKED = Proof(method=["mtld"], budget=["20%"], equal=["rows"], hold_out=8)
-PLAIN = Training(template="plain", max_length=64)
 
 
 def test_every_arm_is_trained_with_every_seed(run, tmp_path):

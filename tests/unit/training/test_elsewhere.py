@@ -21,7 +21,7 @@ from tamis.testing import dataset
 from tamis.training.elsewhere import write_elsewhere
 from tamis.training.rows import tokenise
 from tamis.training.settings import Training
-from tamis.training.sft import _by_id as by_id
+from tamis.training.sft import by_id as by_id
 from tamis.training.sft import settings
 from tamis.verbs.exporting import export_training
 

@@ -12,17 +12,17 @@ import pytest
 from tiny import tiny_model
 
 from tamis.proof.design import Proof
-from tamis.verbs.proving import prove
 from tamis.run.session import Run
 from tamis.testing import dataset
 from tamis.training import sft
 from tamis.training.settings import Training
+from tamis.verbs.proving import prove
 
 pytest.importorskip("trl")
 pytest.importorskip("peft")
 
 WORDS = "red blue green gold pink grey black white brown amber lilac olive".split()
-TRAINING = Training(tune="full", rate=3e-3, batch=8, epochs=2, template="plain", max_length=64)
+TRAINING = Training(tune="full", rate=3e-3, batch=8, epochs=3, template="plain", max_length=64)
 
 
 def record(place, rng, *, shuffled=False):
@@ -41,7 +41,7 @@ def written(path, records):
 def base(tmp_path_factory):
     """A model that has begun to learn how questions are answered."""
     folder, rng = tmp_path_factory.mktemp("base"), random.Random(1)
-    warm = Training(tune="full", rate=1e-2, batch=8, steps=120, template="plain", max_length=64)
+    warm = Training(tune="full", rate=1e-2, batch=8, steps=60, template="plain", max_length=64)
     rows = dataset([record(place, rng) for place in range(1000, 1300)])
     return sft.train(
         rows, warm, str(tiny_model(folder / "raw")), folder / "warm", device="cpu"
@@ -52,7 +52,7 @@ def test_a_pool_with_half_of_its_answers_shuffled_is_found_out(base, tmp_path):
     rng = random.Random(0)
     pool = dataset([record(place, rng, shuffled=place % 2 == 1) for place in range(300)])
     test = written(tmp_path / "exam.jsonl", [record(p, rng) for p in range(2000, 2100)])
-    asked = Proof(method=["bottom_k(by=perplexity)"], budget=["20%"], equal=["rows"], test=[test])
+    asked = Proof(method=["bottom_k(by=perplexity)"], budget=["40%"], equal=["rows"], test=[test])
     run = Run(store=tmp_path / "scores", model=base, device="cpu")
     told = prove(pool, asked, out=str(tmp_path / "proof"), training=TRAINING, run=run)
     lines = {line["kind"]: line for line in told["table"]}
