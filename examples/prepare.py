@@ -66,9 +66,8 @@ def main() -> None:
         without(row, "truth") | {"expert": int(row["truth"])}
         for row in pairs(given.source, "train")
     ]
-    write(
-        given.to / "expert_pool.jsonl", sorted((without(row, "pair") for row in train[:POOL]), key=order)
-    )
+    pool = [without(row, "pair", "sample") for row in train[:POOL]]
+    write(given.to / "expert_pool.jsonl", sorted(pool, key=order))
     valid = pairs(given.source, "valid")[1::2][:TEST]
     write(
         given.to / "expert_test.jsonl", (without(row, "truth", "pair", "sample") for row in valid)
