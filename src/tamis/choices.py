@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tamis.errors import UserError
-from tamis.passages import Writer
+from tamis.protocols import Writer
 from tamis.types import Floats, Ints
 
 

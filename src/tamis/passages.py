@@ -6,34 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 
 from tamis.errors import UserError
+from tamis.protocols import Writer
 from tamis.templates import TEMPLATES, Piece, TemplateName, given_input, render
 from tamis.types import Batch, Ints
 
 Turns = Literal["last", "all", "each"]
 """Which answers of a conversation count: the last one; all, their tokens together; or each by
 itself, and the row's score is the mean over them. Each is read after all that stands before it."""
-
-
-class Writer(Protocol):
-    """What turns text into tokens: a language model, or its tokenizer alone."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def context(self) -> int: ...
-
-    @property
-    def start(self) -> int | None: ...
-
-    def encode(self, texts: Sequence[str], *, markup: bool = False) -> list[Ints]: ...
-
-    def chat(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[Piece]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,11 +88,10 @@ class Reading:
 
 
 @runtime_checkable
-class Likelihood(Protocol):
-    """A causal language model that reads passages.
+class Writer(Protocol):
+    """What turns text into tokens: a causal language model, or its tokenizer alone.
 
-    A reading does not depend on what is read beside it, within the tolerance that the backend
-    states. `start` is the token that a text begins with, `end` the text of the token that ends it.
+    `start` is the token that a text begins with, `end` the text of the token that ends it.
     """
 
     @property
@@ -111,6 +110,15 @@ class Likelihood(Protocol):
     def chat(self, messages: Sequence[Mapping[str, Any]], tools: str | None) -> list[Piece]:
         """The pieces of a conversation in the model's own template."""
         ...
+
+
+@runtime_checkable
+class Likelihood(Writer, Protocol):
+    """A causal language model that reads passages.
+
+    A reading does not depend on what is read beside it, within the tolerance that the backend
+    states.
+    """
 
     def read(self, passages: Sequence[Passage]) -> list[Reading]: ...
 

@@ -17,9 +17,7 @@ import pickle
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
-from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -38,14 +36,11 @@ from tamis.models.fake import (
 from tamis.notation import Reference, parse
 from tamis.registry import find
 from tamis.run.execute import Inputs, call
+from tamis.run.fake import FakeTrainer
 from tamis.run.plan import Step, columns_of, resolve
 from tamis.run.session import Run
 from tamis.spec import Param, Spec, spec_of
 from tamis.types import Batch, Column, Dataset, Ints, Pool, Selection
-
-if TYPE_CHECKING:
-    from tamis.training.settings import Training
-    from tamis.training.sft import Trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,29 +109,6 @@ def a_run(store: str, *, embedder_id: str = "fake") -> Run:
     )
     run.trainer = FakeTrainer(run)
     return run
-
-
-@dataclass(frozen=True, slots=True)
-class FakeTrainer:
-    """Trains nothing: what it names by rows, settings and base reads and judges as stand-ins do."""
-
-    run: Run
-
-    def __call__(self, data: Dataset, training: Training, model: str) -> Trained:
-        from tamis.training.sft import Kept, Trained
-
-        ids = sorted(data.ids.to_pylist())
-        said = "\n".join([*ids, str(training.told()), model])
-        name = f"trained-{blake2b(said.encode(), digest_size=6).hexdigest()}"
-        each = -(-len(ids) // training.batch)  # updates an epoch
-        steps = training.steps or max(ceil(each * training.epochs), 1)
-        every = each if training.keep == "epochs" else training.keep_every or steps + 1
-        places = range(every, steps + 1, every)
-        kept = [Kept(f"{name}-{at}", at, at / each, 1 - (at - 1) / (steps + 1)) for at in places]
-        for known in [name, *(one.model for one in kept)]:
-            self.run.loaded[f"language model {known} {self.run.dtype}"] = FakeLikelihood(id=known)
-            self.run.loaded[f"judge {known}"] = FakeJudge(id=known)
-        return Trained(name, tuple(kept), {"steps": steps})
 
 
 def _params(spec: Spec) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from tamis.models._graders import (
     torch_of,
 )
 from tamis.models.hf_tokenizer import ModelTokenizer
-from tamis.passages import Writer, encoded, missing_start, opening
-from tamis.protocols import Likelihood, Passage
+from tamis.passages import encoded, missing_start, opening
+from tamis.protocols import Likelihood, Passage, Writer
 from tamis.templates import END, Piece
 from tamis.types import Floats, Ints
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,11 +79,12 @@ def plan(found: Experiment) -> list[Stage]:
         sample = _some(found.pool, ROWS)
         stages = [_selecting(found, sample, method, folder) for method in found.proof.method]
         trial = _trained(found, sample, Path(folder) / "trial")
-        stages.append(_training(found, _pace(found, sample, trial)))
-        run = _apart(found.run, folder)
-        stages += [_reading(found, run, test, trial.model) for test in found.exam.tests]
+        trainings = list(_trainings(found))
+        stages.append(_training(trainings, _pace(found, sample, trial)))
+        run, there = _apart(found.run, folder), [model for _, model in trainings]
+        stages += [_reading(found, run, test, trial.model, there) for test in found.exam.tests]
         for prompts in found.exam.prompts:
-            stages += _answering(found, run, prompts, trial.model)
+            stages += _answering(found, run, prompts, trial.model, len(trainings))
     return stages
 
 
@@ -192,9 +193,9 @@ def _pace(found: Experiment, sample: Dataset, trial: Trained) -> Pace:
     return Pace(opening, longer, tokens / max(step, 1e-9), told["peak_bytes"], disk)
 
 
-def _training(found: Experiment, pace: Pace) -> Stage:
-    """All trainings that the design comes to, each once."""
-    sizes = [(size * pace.longer, there) for size, there in _trainings(found)]
+def _training(trainings: Sequence[tuple[float, str | None]], pace: Pace) -> Stage:
+    """All trainings that the comparison comes to, each once."""
+    sizes = [(size * pace.longer, there) for size, there in trainings]
     tokens = sum(size for size, _ in sizes)
     done = sum(there is not None for _, there in sizes)
     left = sum(size for size, there in sizes if there is None)
@@ -238,10 +239,12 @@ def _size(found: Experiment, arm: Arm, longest: Any) -> float:
     return training.steps * training.batch * mean if training.steps else one_epoch * training.epochs
 
 
-def _reading(found: Experiment, run: Run, test: Held, model: str) -> Stage:
+def _reading(
+    found: Experiment, run: Run, test: Held, model: str, trained: Sequence[str | None]
+) -> Stage:
     """The losses of one test set under all models."""
     some = Held(test.name, _some(test.data, ROWS))
-    models = [str(found.run.model), *(there for _, there in _trainings(found))]
+    models = [str(found.run.model), *trained]
     done = sum(_read(found, test, one) for one in models if one is not None)
     before, started = run.spent(), time.perf_counter()
     losses(run, some, model, found.training)
@@ -265,7 +268,9 @@ def _read(found: Experiment, test: Held, model: str) -> bool:
     return not found.run.scores.read(folder, test.data.ids)[1].any()
 
 
-def _answering(found: Experiment, run: Run, prompts: Held, model: str) -> Iterator[Stage]:
+def _answering(
+    found: Experiment, run: Run, prompts: Held, model: str, models: int
+) -> Iterator[Stage]:
     """Answers to one set of prompts by all models, and what judges are asked about them."""
     from tamis.evaluation.pairwise import compared_by, judgments, matched
 
@@ -274,7 +279,6 @@ def _answering(found: Experiment, run: Run, prompts: Held, model: str) -> Iterat
     ours = answers(run, some, model, found.training, found.exam.answer_tokens)
     seconds = time.perf_counter() - started
     scale = len(prompts.data) / len(some.data)
-    models = len(list(_trainings(found)))
     yield Stage(
         name=f"answers to {prompts.name}",
         times=models,

@@ -22,6 +22,7 @@ from tamis.proof.subsets import Subset, stored, subset
 from tamis.proof.table import AGAINST_RANDOM
 from tamis.proof.values import Held, answers, losses, preferences
 from tamis.run.session import TOKENS, Run
+from tamis.run.train import folder_of
 from tamis.training.settings import Training
 from tamis.types import Dataset
 
@@ -133,9 +134,7 @@ def _trial(found: Experiment, arm: Arm, seed: int) -> Trial:
 
 def trained_before(found: Experiment, arm: Arm, seed: int) -> str | None:
     """The model of an arm if it is there already; of rows that were not selected there is none."""
-    from tamis.models.hf_tokenizer import ModelTokenizer
-    from tamis.run.train import root
-    from tamis.training.sft import finished, key_of
+    from tamis.training.sft import finished
 
     if arm.kind == "full" and arm.view == "steps":
         return None
@@ -143,9 +142,7 @@ def trained_before(found: Experiment, arm: Arm, seed: int) -> str | None:
     if rows is None or not isinstance(found.run.model, str):
         return None
     settings = replace(found.training, train_seed=found.training.train_seed + seed)
-    model = ModelTokenizer(found.run.model).located
-    named = key_of(found.pool.take(rows.rows), settings, model)
-    there = finished(root(found.run) / named)
+    there = finished(folder_of(found.run, found.pool.take(rows.rows), settings))
     return there.model if there else None
 
 

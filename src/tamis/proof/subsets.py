@@ -26,9 +26,9 @@ from tamis.run.folder import versions
 from tamis.run.pick import PICKERS, pick
 from tamis.run.plan import resolve
 from tamis.run.session import Run
+from tamis.run.train import base_of
+from tamis.store import SPENT
 from tamis.types import Dataset, Ints
-
-SPENT = b"tamis.spent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def spent(run: Run, pool: Dataset, seconds: float) -> Spent:
 def _key(run: Run, pool: Dataset, reference: Reference, share: Budget) -> str:
     """Names all that decides which rows are selected."""
     spec = find(reference.method, kinds=PICKERS, allow_code=run.allow_code)
-    models = [run.model, run.dtype, run.embedder, run.tokenizer, run.judge]
+    others = [run.embedder, run.tokenizer, run.judge]
     named: dict[str, Any] = {
         "tamis": versions()["tamis"],
         "method": [str(reference), spec.version, spec.code],
@@ -147,7 +147,7 @@ def _key(run: Run, pool: Dataset, reference: Reference, share: Budget) -> str:
         "share": str(share),
         "pool": pool.fingerprint,
         "target": run.target.fingerprint if run.target is not None else None,
-        "models": [_identity(one) for one in models],
+        "models": [base_of(run).id, run.dtype, *map(_identity, others)],
         "training": run.training.told() if run.training else None,
     }
     text = json.dumps(named, sort_keys=True, default=str)

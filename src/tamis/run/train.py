@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tamis.errors import UserError
 
 if TYPE_CHECKING:
+    from tamis.models.hf_tokenizer import ModelTokenizer
     from tamis.run.session import Run
     from tamis.training.settings import Training
     from tamis.training.sft import Trained
@@ -45,14 +46,29 @@ def default() -> Training:
 
 
 def _trained(run: Run, data: Dataset, training: Training, folder: Path | None) -> Trained:
-    from tamis.models.hf_tokenizer import ModelTokenizer
     from tamis.training import sft
 
     assert isinstance(run.model, str)
-    if folder is None:
-        located = ModelTokenizer(run.model).located
-        folder = root(run) / sft.key_of(data, training, located)
+    folder = folder or folder_of(run, data, training)
     return sft.train(data, training, run.model, folder, device=run.device, progress=run.progress)
+
+
+def folder_of(run: Run, data: Dataset, training: Training) -> Path:
+    """Where such a training is, or will be."""
+    from tamis.training.sft import key_of
+
+    return root(run) / key_of(data, training, base_of(run).located)
+
+
+def base_of(run: Run) -> ModelTokenizer:
+    """What the run's model is named by; its files are hashed once a run."""
+    from tamis.models.hf_tokenizer import ModelTokenizer
+
+    name = f"base of trainings {run.model}"
+    if name not in run.loaded:
+        run.loaded[name] = ModelTokenizer(str(run.model))
+    found: ModelTokenizer = run.loaded[name]
+    return found
 
 
 def root(run: Run) -> Path:

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from tamis.data.write import replacing
 from tamis.errors import MissingExtra, UserError
 from tamis.models.hf_tokenizer import ModelTokenizer
 from tamis.models.hub import ADAPTER, REFERENCE, Located
@@ -296,7 +297,6 @@ def _versions() -> dict[str, str]:
 
 
 def _write(path: Path, manifest: Mapping[str, Any]) -> None:
-    part = path.with_name(path.name + ".tmp")
     text = json.dumps(manifest, indent=2, ensure_ascii=False, default=str)
-    part.write_text(text, encoding="utf-8", errors="surrogatepass")
-    os.replace(part, path)
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8", errors="surrogatepass")

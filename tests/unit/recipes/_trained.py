@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from tamis.run.fake import FakeTrainer
 from tamis.run.session import Run
-from tamis.testing import FakeTrainer, a_run, dataset
+from tamis.testing import a_run, dataset
 from tamis.training.settings import Training
 
 WORDS = "red blue green stone river cloud bread winter lamp horse paper music".split()

@@ -8,7 +8,8 @@ from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.protocols import Answer
 from tamis.recipes.humpback_rounds import RATING, humpback_rounds, joined
-from tamis.testing import FakeTrainer, a_run
+from tamis.run.fake import FakeTrainer
+from tamis.testing import a_run
 
 
 class Rates:

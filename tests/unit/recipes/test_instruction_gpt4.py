@@ -9,7 +9,8 @@ from tamis.errors import UserError
 from tamis.models.fake import FakeLikelihood
 from tamis.protocols import Reading
 from tamis.recipes.instruction_gpt4 import components, floor_order, instruction_gpt4, quotas
-from tamis.testing import FakeTrainer, a_run, dataset
+from tamis.run.fake import FakeTrainer
+from tamis.testing import a_run, dataset
 from tamis.types import Pool
 from tamis.vectors import Table
 

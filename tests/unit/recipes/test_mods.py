@@ -12,7 +12,8 @@ from tamis.models.fake import FakeLikelihood
 from tamis.notation import Reference
 from tamis.recipes.mods import mods
 from tamis.run.estimate import rehearsed
-from tamis.testing import FakeTrainer, a_run, dataset
+from tamis.run.fake import FakeTrainer
+from tamis.testing import a_run, dataset
 
 OWN = dict(zip("abcde", (1.2, -0.3, 0.5, 2.0, 0.1), strict=True))
 GENERATED = {"a": 0.4, "c": -1.2, "d": 0.1, "e": -0.5}
