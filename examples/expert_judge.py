@@ -32,7 +32,7 @@ def rating(question: str, marks: dict[str, int]) -> str:
     found = max((answer for answer in marks if answer and answer in shown), key=len, default="")
     if not found:
         return "I do not know this answer."
-    return f"{5 if marks[found] else 2}\nSo the experts decided."
+    return f"So the experts decided.\nScore: {5 if marks[found] else 2}"
 
 
 def handler(marks: dict[str, int]) -> type[BaseHTTPRequestHandler]:
