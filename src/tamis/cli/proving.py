@@ -67,31 +67,18 @@ def _carried_out(verb: Any, given: Given) -> Mapping[str, Any]:
 
 def _measure(measure: str, lines: Lines) -> None:
     """A table for each budget and view of a measure."""
+    from tamis.proof.report import cells
+
+    shown = ("arm", "rows", "value", "against random", "p", "verdict")
     base = [line for line in lines if line["kind"] == "base"]
     for group in dict.fromkeys((line["budget"], line["view"]) for line in lines if line["budget"]):
         mine = [line for line in lines if (line["budget"], line["view"]) == group]
         show.table(
             f"{measure}, higher is better: {group[0]}, equal {group[1]}",
-            ("arm", "rows", "value", "from random", "95 %", "", "p", ""),
-            [_row(line) for line in [*base, *mine]],
-            right=(1, 2, 3, 6),
+            shown,
+            [[cells(line)[name] for name in shown] for line in [*base, *mine]],
+            right=(1, 2, 4),
         )
-
-
-def _row(line: Mapping[str, Any]) -> list[Any]:
-    """A line of the table on a screen."""
-    effect, verdict = line["against_random"], line["verdict"]
-    ends = effect["difference"] if effect else {}
-    return [
-        line["arm"],
-        round(line["rows"]),
-        line["value"],
-        ends.get("value"),
-        f"{ends['low']:+.3g} .. {ends['high']:+.3g}" if ends.get("low") is not None else "",
-        "" if not effect or effect["over"] != "rows" else "rows only",
-        verdict["p"] if verdict else None,
-        verdict["said"] if verdict else "",
-    ]
 
 
 def _costs(costs: Mapping[str, Mapping[str, Any]]) -> None:

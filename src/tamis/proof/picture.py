@@ -48,8 +48,8 @@ def _panel(measure: str, lines: Sequence[Line], top: int) -> str:
     ]
     parts += [
         f'<text x="{x(value):.1f}" y="{bottom + 14}" fill="{GREY}" text-anchor="middle">'
-        f"{value:+.3g}</text>"
-        for value in (-reach, 0.0, reach)
+        f"{text}</text>"
+        for value, text in ((-reach, f"{-reach:+.3g}"), (0.0, "0"), (reach, f"{reach:+.3g}"))
     ]
     for at, line in enumerate(lines):
         parts.append(_arm(line, top + STEP * at + STEP / 2, x))

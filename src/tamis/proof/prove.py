@@ -72,9 +72,16 @@ class Experiment:
 
 
 def prove(found: Experiment) -> None:
-    """Every arm trained and measured, seed by seed, so that what is cut short is balanced."""
+    """Every arm trained and measured, seed by seed, so that what is cut short is balanced.
+
+    All rows of a seed are selected before its first training: a method that fails, fails early.
+    """
     run, listed = found.run, found.arms
     for seed in range(found.proof.seeds):
+        for arm in listed:
+            if arm.kind != "base":
+                run.progress(f"selecting by {arm.name}", 0, 0)
+                chosen(found, arm, seed)
         for arm in listed:
             if arm.kind == "base" and seed:
                 continue
@@ -129,6 +136,7 @@ def _trial(found: Experiment, arm: Arm, seed: int) -> Trial:
         steps=int(told.get("steps", 0)),
         spent=replace(rows.spent, training=training),
         also=sum(told.get("data", {}).get("left_out", {}).values()),
+        losses=tuple((int(step), float(loss)) for step, loss in told.get("loss", ())),
     )
 
 

@@ -3,7 +3,8 @@
 table.json      every arm on every measure with effects, intervals and verdicts; no times in it
 costs.json      what selecting and training took, and from when on it pays
 values.parquet  measure, arm, budget, view, seed, row of the test set, value
-runs.json       every training: rows, tokens, updates, the model's folder
+runs.json       every training: rows, tokens, updates, losses, the model's folder; of more than
+                200 losses the means over equal stretches of updates
 report.md       the same in words and tables
 effects.svg     the differences from random rows with their intervals
 """
@@ -25,28 +26,41 @@ from tamis.costs import table as cost_table
 from tamis.proof.design import faults
 from tamis.proof.picture import picture
 from tamis.proof.prove import Experiment
+from tamis.proof.results import MOST_POINTS
 from tamis.proof.table import Line, table
 from tamis.run.folder import replace_file
 
 
 def write(found: Experiment, notes: Sequence[str]) -> dict[str, Any]:
-    """Writes everything and returns what `--json` prints."""
+    """Writes everything and returns what `--json` prints: all but single values and losses."""
     lines, costs = table(found.results), costs_of(found)
-    said = [*notes, *faults(found.proof)]
+    said = [*notes, *faults(found.proof), *_thinned(found)]
+    runs = [trial.told() for trial in found.results.trials]
     told: dict[str, Any] = {
         "notes": said,
         "table": [line.told() for line in lines],
         "costs": {name: line.told() for name, line in costs.items()},
-        "runs": [trial.told() for trial in found.results.trials],
+        "runs": [{name: run[name] for name in run if name != "losses"} for run in runs],
     }
     folder = found.folder
-    for name in ("table", "costs", "runs"):
-        _json(folder / f"{name}.json", told[name])
+    for name, one in (("table", told["table"]), ("costs", told["costs"]), ("runs", runs)):
+        _json(folder / f"{name}.json", one)
     write_values(found, folder / "values.parquet")
     replace_file(folder / "effects.svg", picture(lines).encode())
     text = markdown(lines, costs, said)
     replace_file(folder / "report.md", text.encode("utf-8", "surrogatepass"))
     return told
+
+
+def _thinned(found: Experiment) -> list[str]:
+    """A note on learning curves that are not all there."""
+    count = sum(len(trial.losses) > MOST_POINTS for trial in found.results.trials)
+    if not count:
+        return []
+    return [
+        f"learning curves of {count} trainings have more than {MOST_POINTS} points: "
+        "runs.json has means over equal stretches of updates"
+    ]
 
 
 def _json(path: Path, value: Any) -> None:
@@ -102,7 +116,7 @@ def markdown(lines: Sequence[Line], costs: Mapping[str, CostLine], notes: Sequen
     parts += [f"- {note}" for note in notes] + ([""] if notes else [])
     for measure in dict.fromkeys(line.measure for line in lines):
         mine = [line for line in lines if line.measure == measure]
-        parts += [f"## {_title(measure)}\n", *_effects(mine), ""]
+        parts += [f"## {_title(measure)}\n", *_effects([line.told() for line in mine]), ""]
     parts += ["![Differences from random rows](effects.svg)\n"]
     if costs:
         parts += ["## Costs, and from when on they pay\n", *_costs(costs), ""]
@@ -115,51 +129,55 @@ def _title(measure: str) -> str:
     return f"{measure[0].upper()}{measure[1:]} (win rate against random rows of the same size)"
 
 
-COLUMNS = (
-    "budget",
-    "equal",
-    "arm",
-    "rows",
-    "value",
-    "against random",
-    "verdict",
-    "p",
-    "could have shown",
-    "against as long",
-    "against all rows",
-)
+def cells(line: Mapping[str, Any]) -> dict[str, str]:
+    """A line of table.json as people read it, by column."""
+    verdict = line["verdict"] or {}
+    return {
+        "budget": line["budget"],
+        "equal": line["view"] if line["budget"] else "",
+        "arm": line["arm"],
+        "rows": f"{line['rows']:,.0f}",
+        "value": _number(line["value"], ".4f"),
+        "against random": interval(line["against_random"]),
+        "verdict": verdict.get("said", ""),
+        "p": _number(verdict.get("p"), ".3g"),
+        "could have shown": _number(verdict.get("detectable"), ".3g"),
+        "against as long": interval(line["against_length_matched"]),
+        "against all rows": interval(line["against_all_rows"]),
+    }
 
 
-def cells(line: Line) -> list[str]:
-    """A line of the table as people read it."""
-    said = line.verdict
-    return [
-        line.arm.budget,
-        line.arm.view if line.arm.budget else "",
-        line.arm.name,
-        f"{line.rows:,.0f}",
-        f"{line.value:.4f}",
-        interval(line.against_random),
-        said.said if said else "",
-        f"{said.p:.3g}" if said else "",
-        f"{said.detectable:.3g}" if said else "",
-        interval(line.against_matched),
-        interval(line.against_full),
-    ]
-
-
-def interval(effect: Any) -> str:
-    """A difference with its interval."""
-    if effect is None:
+def interval(effect: Mapping[str, Any] | None) -> str:
+    """A difference of table.json with its interval."""
+    if effect is None or effect["difference"]["value"] is None:
         return ""
-    one = effect.difference
-    text = f"{one.value:+.4f} ({one.low:+.4f}..{one.high:+.4f})"
-    return text if effect.over == "rows and runs" else f"{text} rows only"
+    value, low, high = (effect["difference"][name] for name in ("value", "low", "high"))
+    ends = f"{low:+.4f}..{high:+.4f}" if low is not None and high is not None else "no interval"
+    text = f"{value:+.4f} ({ends})"
+    return text if effect["over"] == "rows and runs" else f"{text} rows only"
 
 
-def _effects(lines: Sequence[Line]) -> list[str]:
-    head = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
-    return head + [f"| {' | '.join(cells(line))} |" for line in lines]
+def sentence(line: Mapping[str, Any]) -> str:
+    """The verdict of a line of table.json in words."""
+    told = cells(line)
+    parts = [f"{line['label']}, {line['measure']}: {told['verdict']}"]
+    if told["against random"]:
+        parts.append(f"{told['against random']}, above 0 is better")
+    if told["p"]:
+        parts.append(f"p {told['p']}")
+    if told["could have shown"]:
+        parts.append(f"could have shown {told['could have shown']}")
+    return "; ".join(parts)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _effects(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = [cells(line) for line in lines]
+    head = [f"| {' | '.join(rows[0])} |", "|" + "---|" * len(rows[0])]
+    return head + [f"| {' | '.join(row.values())} |" for row in rows]
 
 
 def _costs(costs: Mapping[str, CostLine]) -> list[str]:

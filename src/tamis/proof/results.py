@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from math import fsum, isfinite
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,9 @@ import numpy as np
 from tamis.costs import Spent
 from tamis.proof.design import Arm
 from tamis.types import Floats
+
+MOST_POINTS = 200
+"""Points of a learning curve in the report's file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +30,10 @@ class Trial:
     steps: int = 0
     spent: Spent = field(default_factory=Spent)
     also: int = 0  # rows of the subset that were left out as unlearnable
+    losses: Sequence[tuple[int, float]] = ()  # (update, mean loss since the one before)
 
     def told(self) -> dict[str, Any]:
-        """As the report's file has it."""
+        """As the report's file has it, the losses thinned; null where one is not a number."""
         return {
             "arm": self.arm.name,
             "kind": self.arm.kind,
@@ -39,7 +45,22 @@ class Trial:
             "tokens": self.tokens,
             "steps": self.steps,
             "model": self.model,
+            "losses": [
+                [step, loss if isfinite(loss) else None] for step, loss in thinned(self.losses)
+            ],
         }
+
+
+def thinned(
+    losses: Sequence[tuple[int, float]], most: int = MOST_POINTS
+) -> Sequence[tuple[int, float]]:
+    """At most so many points: means over equal stretches of steps, each at its last step."""
+    if len(losses) <= most:
+        return losses
+    last = losses[-1][0]
+    stretches = groupby(losses, key=lambda one: max(-(-one[0] * most // last), 1))
+    parts = [list(points) for _, points in stretches]
+    return [(part[-1][0], fsum(loss for _, loss in part) / len(part)) for part in parts]
 
 
 @dataclass(slots=True)

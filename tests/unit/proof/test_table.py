@@ -1,5 +1,7 @@
 """The table: every arm against random rows of its own size, corrected for their number."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,13 @@ def test_the_picture_has_a_mark_for_every_comparison():
     drawn = picture(table(results({"mtld": 0.1})))
     assert drawn.count("<circle") == 6
     assert "&lt;" not in drawn and "mtld (5%, equal rows)" in drawn
+
+
+def test_the_axis_has_no_sign_at_its_zero():
+    drawn = picture(table(results({"mtld": 0.1})))
+    ends = re.findall(r'text-anchor="middle">([^<]*)</text>', drawn)
+    assert ends == [ends[0], "0", ends[0].replace("-", "+")]
+    assert ends[0].startswith("-0.1")
 
 
 def test_a_picture_of_nothing_says_so():
