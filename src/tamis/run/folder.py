@@ -20,6 +20,9 @@ from tamis.errors import UserError
 from tamis.types import Dataset, Pool, Selection, is_series
 
 MANIFEST = "manifest.json"
+SELECTION = "selection.parquet"
+PROBLEM = " problem"
+"""How the name of the column ends that says why a row has no value in another."""
 
 
 def open_folder(out: str | Path) -> Path:
@@ -51,7 +54,10 @@ def replace_file(path: Path, data: bytes) -> Path:
 
 
 def write_selection(folder: Path, pool: Pool, selection: Selection) -> Path:
-    """`selection.parquet`: every row read, its rank and gain if picked, every score, and why."""
+    """`selection.parquet`: every row read, its rank and gain if picked, why, and every score.
+
+    Where a score is missing in some rows, a column beside it says why.
+    """
     rows = len(pool)
     rank = np.full(rows, -1, np.int64)
     rank[selection.rows] = np.arange(len(selection))
@@ -71,8 +77,11 @@ def write_selection(folder: Path, pool: Pool, selection: Selection) -> Path:
     for name, column in pool.columns.items():
         kind = column.values.type
         if not (pa.types.is_fixed_size_list(kind) or is_series(kind)):  # these stay in the store
-            table = table.append_column(name, column.values)
-    path = folder / "selection.parquet"
+            shown = f"{name}, label" if name in table.column_names else name  # the scorer `source`
+            table = table.append_column(shown, column.values)
+            if column.problem.null_count < len(column):
+                table = table.append_column(f"{shown}{PROBLEM}", column.problem)
+    path = folder / SELECTION
     pq.write_table(table, path.with_suffix(".tmp"), compression="zstd")
     os.replace(path.with_suffix(".tmp"), path)
     return path
@@ -91,7 +100,9 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> Path:
     """`run.toml`: `tamis select --config run.toml` selects the identical subset."""
     import tomli_w
 
-    return replace_file(folder / "run.toml", tomli_w.dumps(_without_none(config)).encode())
+    text = tomli_w.dumps(_without_none(config))
+    # the name of a file may be no UTF-8 at all
+    return replace_file(folder / "run.toml", text.encode("utf-8", "surrogateescape"))
 
 
 def _without_none(value: Any) -> Any:

@@ -36,17 +36,22 @@ def pick(data: Dataset, reference: Reference, budget: Budget, run: Run) -> tuple
         selection: Selection = spec.function(run, data, limit, **resolve(spec, reference))
     else:
         if spec.kind == "score":
-            if spec.prefer == "none":
-                raise UserError(
-                    f"{spec.name} has no better end: select with --method top_k, bottom_k, "
-                    f"percentile_band or stratified, by={reference}"
-                )
-            by = "top_k" if spec.prefer == "high" else "bottom_k"
-            reference = Reference(by, {"by": str(reference)})
+            reference = ranking(spec, reference)
         selection = run.select(data, str(reference), limit)
     if len(selection) == 0:
         raise UserError(why_empty(data, selection, limit))
     return run.columns(data), selection
+
+
+def ranking(spec: Spec, reference: Reference) -> Reference:
+    """A scorer's best rows, as a selector picks them; UserError where it has no better end."""
+    if spec.prefer == "none":
+        raise UserError(
+            f"{spec.name} has no better end: select with --method top_k, bottom_k, "
+            f"percentile_band or stratified, by={reference}"
+        )
+    by = "top_k" if spec.prefer == "high" else "bottom_k"
+    return Reference(by, {"by": str(reference)})
 
 
 def why_empty(data: Dataset, selection: Selection, budget: Budget) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from tamis.errors import UserError, nearest
-from tamis.run.folder import MANIFEST
+from tamis.run.folder import MANIFEST, SELECTION
 from tamis.run.session import Run
 from tamis.types import Dataset, Ints
 
@@ -32,7 +32,7 @@ def selections(folders: Sequence[str | Path], run: Run) -> list[tuple[Dataset, d
 
 def picked(folder: str | Path) -> Ints:
     """The rows that a run selected, in pick order, as positions in its source."""
-    path = Path(folder).expanduser() / "selection.parquet"
+    path = Path(folder).expanduser() / SELECTION
     try:
         rank = pq.read_table(path, columns=["rank"])["rank"]
     except (OSError, ValueError, KeyError):
@@ -43,22 +43,27 @@ def picked(folder: str | Path) -> Ints:
 
 def reading(folder: str | Path) -> dict[str, Any]:
     """How a run's source was read: `source`, `fingerprint` and the arguments of `read`."""
+    found = dict(written(folder)[1]["read"])
+    if any(name.startswith("<") for name in found["source"]):
+        raise UserError(
+            f"{folder} was selected from {found['source'][0]}, which cannot be read again: in "
+            "Python, tamis.measure(data, rows) takes the data itself"
+        )
+    return found
+
+
+def written(folder: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The manifest and the settings of a run that ended."""
     path = Path(folder).expanduser()
     try:
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        config = tomllib.loads((path / "run.toml").read_text(encoding="utf-8"))
-        found = dict(config["read"])
-        source = list(found["source"])
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        config = tomllib.loads((path / "run.toml").read_text("utf-8", "surrogateescape"))
+        list(config["read"]["source"])
     except (OSError, ValueError, KeyError, TypeError):
         raise _no_run(folder) from None
     if manifest.get("unfinished"):
         raise UserError(f"{folder} holds a run that did not end: select again")
-    if any(name.startswith("<") for name in source):
-        raise UserError(
-            f"{folder} was selected from {source[0]}, which cannot be read again: in Python, "
-            "tamis.measure(data, rows) takes the data itself"
-        )
-    return found
+    return manifest, config
 
 
 def _no_run(folder: str | Path) -> UserError:
