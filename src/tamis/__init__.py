@@ -25,6 +25,8 @@ _HOME = {
     **dict.fromkeys(("train", "teach"), "tamis.verbs.training"),
     "export_training": "tamis.verbs.exporting",
     "benchmark": "tamis.verbs.benchmarking",
+    **dict.fromkeys(("why", "diff"), "tamis.verbs.looking"),
+    "report": "tamis.verbs.reporting",
     **dict.fromkeys(("prove", "plan"), "tamis.verbs.proving"),
     "Proof": "tamis.proof.design",
     "Training": "tamis.training.settings",
@@ -69,8 +71,11 @@ if TYPE_CHECKING:
     from tamis.verbs.evaluating import grade as grade
     from tamis.verbs.evaluating import winrate as winrate
     from tamis.verbs.exporting import export_training as export_training
+    from tamis.verbs.looking import diff as diff
+    from tamis.verbs.looking import why as why
     from tamis.verbs.proving import plan as plan
     from tamis.verbs.proving import prove as prove
+    from tamis.verbs.reporting import report as report
     from tamis.verbs.training import teach as teach
     from tamis.verbs.training import train as train
 

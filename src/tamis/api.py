@@ -16,10 +16,13 @@ from tamis.verbs.evaluating import contamination as contamination
 from tamis.verbs.evaluating import generate as generate
 from tamis.verbs.evaluating import grade as grade
 from tamis.verbs.evaluating import winrate as winrate
+from tamis.verbs.looking import diff as diff
+from tamis.verbs.looking import why as why
 from tamis.verbs.proving import plan as plan
 from tamis.verbs.proving import prove as prove
 from tamis.verbs.reading import Data, begun
 from tamis.verbs.reading import read as read
+from tamis.verbs.reporting import report as report
 from tamis.verbs.training import teach as teach
 from tamis.verbs.training import train as train
 

@@ -21,7 +21,9 @@ from tamis.cli import (
     evaluating,
     flags,
     judges,
+    looking,
     proving,
+    reporting,
     teaching,
     training,
 )
@@ -102,7 +104,7 @@ def _config(context: typer.Context, path: str | None) -> str | None:
     import tomllib
 
     try:
-        found = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        found = tomllib.loads(Path(path).read_text("utf-8", "surrogateescape"))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -197,6 +199,17 @@ _add(
     epilog=f"Measures: {_names('measure')}. {PASSED_ON}",
     passes_on=True,
 )
+_add(
+    reporting.report,
+    *(flags.RUNS, *flags.flags_of(api.report, "runs", "run"), reporting.EXPLORE),
+    *(flag for flag in RUN if flag.name in looking.OTHERS),
+)
+_add(
+    looking.why,
+    *(looking.ROWS, *flags.flags_of(api.why, "folder", "rows", "run")),
+    *(flag for flag in RUN if flag.name in looking.OTHERS),
+)
+_add(looking.diff, looking.PAIR, *flags.flags_of(api.diff, "first", "second", "run"))
 _add(proving.prove, flags.FILES, *PROVE, CONFIG)
 _add(proving.plan, flags.FILES, *PROVE, CONFIG)
 _add(

@@ -1,0 +1,205 @@
+"""Everything that a report says, gathered from run folders and the source they name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from tamis.errors import UserError
+from tamis.reports import blocks, distributions, groups, proofs, selections
+from tamis.reports._replay import settings
+from tamis.reports.facts import Count, Facts, Grouping, Proof, Rows, Score
+from tamis.reports.opened import Opened, opened
+from tamis.reports.plane import Map, plane
+from tamis.reports.shown import ROWS, Whole, chosen, fitting, rows_of
+from tamis.run.folder import versions
+from tamis.run.session import TOKENS, Run
+from tamis.types import Floats, Pool
+
+SCORE_BYTES = 10
+"""What a score of one row takes in a page, its percentile included; texts have what is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is told of some runs; `rows` are those of map and table."""
+
+    facts: Facts
+    opened: Opened | None = None
+    rows: Rows | None = None
+    texts: Sequence[str] = ()  # of these rows, packed
+    whole: Whole | None = None
+
+
+def gather(
+    folders: Sequence[str | Path],
+    run: Run,
+    *,
+    group: Sequence[str] = (),
+    map: Map = "pca",
+    rows: int = ROWS,
+) -> Report:
+    """Facts of selections over one source, and of experiments; UserError names what is none."""
+    if not folders:
+        raise UserError("no run: name folders that `tamis select` or `tamis prove` wrote")
+    experiments = [folder for folder in folders if proofs.is_proof(folder)]
+    others = [folder for folder in folders if folder not in experiments]
+    found = [proofs.proof(folder) for folder in experiments]
+    if not others:
+        return Report(_facts(None, [], [], found))
+    looked = opened(others, run)
+    run = settings(looked.runs[0], run)
+    scores = _scores(looked)
+    labels = _labels(looked, run, group)
+    parted = [groups.grouping(*one, looked.runs) for one in labels]
+    whole = Whole(scores, {title: values for title, _, values in labels})
+    whole, said = _placed(whole, looked, run, map)
+    at = chosen(looked.runs[0].ids, [one.kept for one in looked.runs], rows)
+    packed: Sequence[str] = ()
+    if looked.data is not None:
+        left = blocks.MOST_BYTES - SCORE_BYTES * len(at) * len(scores)
+        packed, at = fitting(looked.data, at, left)
+    shown = rows_of(looked, at, whole, said)
+    told = _facts(looked, _told(looked, scores), parted, found, scores)
+    return Report(told, looked, shown, packed, whole)
+
+
+def _placed(whole: Whole, looked: Opened, run: Run, map: Map) -> tuple[Whole, str]:
+    """Tokens and a place on the map for every row, where the source can be read."""
+    if looked.data is None:
+        return whole, looked.missing
+    pool = run.score(looked.data, [TOKENS] if map == "none" else [TOKENS, "embedding"])
+    whole = replace(whole, tokens=pool.scores(TOKENS))
+    if map == "none":
+        return whole, "no map was asked for"
+    run.progress("map", 0, 0)
+    places, how = plane(pool, "embedding", map)
+    return replace(whole, places=places), f"{how}, by {run.resource('Embedder').id}"
+
+
+def _scores(looked: Opened) -> dict[str, Floats]:
+    """Every score of any run; one that differs between runs stands once for each."""
+    found: dict[str, Floats] = {}
+    for run in looked.runs:
+        for name in run.scores:
+            values = run.values(name)
+            if name in found and not np.array_equal(found[name], values, equal_nan=True):
+                name = f"{name}, {run.name}"
+            found.setdefault(name, values)
+    return found
+
+
+def _told(looked: Opened, scores: dict[str, Floats]) -> list[Score]:
+    """A histogram of each score that has a value at all, and the rows that have none."""
+    found = []
+    for name, values in scores.items():
+        there = values[~np.isnan(values)]
+        if not len(there):
+            continue
+        at = distributions.edges(there)
+        parts = [distributions.part("pool", values, at)]
+        parts += [distributions.part(one.name, values[one.kept], at) for one in looked.runs]
+        spec = selections.spec_of(_reference(name, looked), "score")
+        found.append(
+            Score(
+                name=name,
+                about=spec.summary if spec else "",
+                prefer=spec.prefer if spec else "none",
+                edges=[float(edge) for edge in at],
+                parts=parts,
+                missing=_missing(name, looked),
+            )
+        )
+    return found
+
+
+def _reference(name: str, looked: Opened) -> str:
+    """The column that a score's name stands for: a run's name may stand behind it."""
+    endings = [f", {one.name}" for one in looked.runs]
+    return next((name.removesuffix(end) for end in endings if name.endswith(end)), name)
+
+
+def _missing(name: str, looked: Opened) -> list[Count]:
+    """Rows without this score, by reason."""
+    mine = _reference(name, looked)
+    run = next(
+        one
+        for one in looked.runs
+        if mine in one.scores and (mine == name or name.endswith(f", {one.name}"))
+    )
+    counts: dict[str, int] = {}
+    for problem in run.problems(mine):
+        if problem is not None:
+            counts[problem] = counts.get(problem, 0) + 1
+    return [Count(name=why, rows=count) for why, count in sorted(counts.items())]
+
+
+Labelled = tuple[str, str, Sequence[str]]
+"""A title, the column, and a label a row."""
+
+
+def _labels(looked: Opened, run: Run, group: Sequence[str]) -> list[Labelled]:
+    """What rows are grouped by: by default, by what the runs hold, and by what was asked for."""
+    found: list[Labelled] = []
+    for one in looked.runs:
+        for name in one.labels:
+            if name not in [title for title, _, _ in found]:
+                values = [label or groups.NONE for label in one.table[name].to_pylist()]
+                found.append((name, name, values))
+    if looked.data is None:
+        return found
+    wanted = {**groups.GROUPINGS, **{name: name for name in group}}
+    pool: Pool = run.score(looked.data, list(wanted.values()))
+    found += [(title, name, groups.labels_of(pool, name)) for title, name in wanted.items()]
+    return [one for one in found if len(set(one[2])) > 1 or one[0] in group]
+
+
+def _facts(
+    looked: Opened | None,
+    scores: list[Score],
+    parted: list[Grouping],
+    experiments: list[Proof],
+    values: dict[str, Floats] | None = None,
+) -> Facts:
+    runs = looked.runs if looked else ()
+    told = [selections.run(one) for one in runs]
+    names = [one.name for one in runs]
+    kept, several = [one.kept for one in runs], len(runs) > 1
+    first = runs[0].manifest["data"] if runs else {}
+    named = [*(one["method"] for one in told), *(one["name"] for one in experiments)]
+    varied = {n: v for n, v in (values or {}).items() if _varies(v)}
+    return Facts(
+        tamis=versions()["tamis"],
+        title=", ".join(dict.fromkeys(named)),
+        fingerprint=first.get("fingerprint", ""),
+        sources=[one["path"] for one in first.get("sources", [])],
+        rows=int(first.get("rows", 0)),
+        runs=told,
+        scores=scores,
+        correlation=distributions.correlations(varied),
+        jaccard=distributions.jaccard(names, kept) if several else None,
+        shared=distributions.shared(names, kept) if several else None,
+        ranks=distributions.ranks(names, [one.rank for one in runs]) if several else None,
+        groups=parted,
+        failures=_failures(looked),
+        rejects=str(first.get("rejects") or ""),
+        proofs=experiments,
+    )
+
+
+def _varies(values: Floats) -> bool:
+    there = values[~np.isnan(values)]
+    return bool(len(there) and there.min() < there.max())
+
+
+def _failures(looked: Opened | None) -> list[Count]:
+    """Of all runs, each once."""
+    found = (
+        {one["name"]: one for run in looked.runs for one in selections.failures(run)}
+        if looked
+        else {}
+    )
+    return list(found.values())

@@ -1,0 +1,65 @@
+"""The pool in groups, and how many rows of each a selection kept: source, script, length, turns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import compress
+from os.path import basename
+
+from tamis.reports.facts import Group, Grouping
+from tamis.reports.opened import Selected
+from tamis.types import Pool
+
+GROUPINGS: Mapping[str, str] = {
+    "source": "source",
+    "script": "script(of=all)",
+    "length, tokens": "band(edges=[32,64,128,256,512,1024,2048],of=tokens(of=all))",
+    "answers in a conversation": "band(edges=[2,3,5,9],of=turns)",
+}
+"""What the rows are grouped by unless told otherwise: a title, and the column it is read from."""
+MOST = 30
+"""Groups that get a line of their own; the others stand in one."""
+NONE = "none"
+"""The group of rows that have no label."""
+
+
+def grouping(
+    title: str, reference: str, labels: Sequence[str], runs: Sequence[Selected]
+) -> Grouping:
+    """Rows of the pool and of each selection, the largest groups first."""
+    pool = Counter(labels)
+    kept = [Counter(compress(labels, run.kept.tolist())) for run in runs]
+    names = [name for name, _ in sorted(pool.items(), key=lambda one: (-one[1], one[0]))]
+    if reference.startswith("band("):  # ranges have an order of their own
+        names = sorted(names, key=_first_number)
+    groups = [
+        Group(name=name, pool=pool[name], kept=[one[name] for one in kept]) for name in names[:MOST]
+    ]
+    rest = names[MOST:]
+    if rest:
+        left = [sum(one[name] for name in rest) for one in kept]
+        count = sum(pool[name] for name in rest)
+        groups.append(Group(name=f"{len(rest):,} other groups", pool=count, kept=left))
+    return Grouping(name=title, how=f"by the column {reference}", groups=groups)
+
+
+def _first_number(name: str) -> tuple[int, float, str]:
+    """Below the first edge, between edges, above the last, and last what has no range."""
+    if name.startswith("<"):
+        return 0, 0.0, name
+    digits = name.removeprefix(">=").partition("-")[0]
+    try:
+        return 1, float(digits), name
+    except ValueError:
+        return 2, 0.0, name
+
+
+def labels_of(pool: Pool, reference: str) -> list[str]:
+    """A label a row; files go by their names where these tell them apart."""
+    found = [label if label is not None else NONE for label in pool.labels(reference)]
+    if reference != "source":
+        return [str(label) for label in found]
+    paths = [one.path for one in pool.data.sources]
+    short = {path: basename(path) for path in paths}
+    return [short[p] for p in found] if len(set(short.values())) == len(set(paths)) else found
