@@ -308,7 +308,8 @@ def _benefit(name: str, at: int, measure: str, told: Any) -> Any:
     }
     money = 1.25 if at == 0 else None
     rest = {"tokens": 180_000.0, "money": money, "measure": measure, "against_random": told}
-    return {"arm": name, **times, **rest}
+    kind = name if name in ("random", "longest", "full") else "method"
+    return {"arm": name, "kind": kind, "budget": "5 %", "view": "rows", **times, **rest}
 
 
 def _curve(name: str, at: int, seed: int) -> Any:

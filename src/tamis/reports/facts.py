@@ -172,9 +172,12 @@ class Curve(TypedDict):
 
 
 class Benefit(TypedDict):
-    """What an arm takes beside what it brings."""
+    """What an arm takes beside what it brings; tokens and money are those of selecting."""
 
     arm: str
+    kind: str
+    budget: str
+    view: str
     selecting: float  # seconds
     training: float
     tokens: float

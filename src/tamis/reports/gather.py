@@ -19,6 +19,8 @@ from tamis.run.folder import versions
 from tamis.run.session import TOKENS, Run
 from tamis.types import Floats, Pool
 
+NEARLY_ALL = 0.9
+"""A score that has one value in more than this share of the rows marks, and does not rank."""
 SCORE_BYTES = 10
 """What a score of one row takes in a page, its percentile included; texts have what is left."""
 
@@ -89,7 +91,14 @@ def _scores(looked: Opened) -> dict[str, Floats]:
             if name in found and not np.array_equal(found[name], values, equal_nan=True):
                 name = f"{name}, {run.name}"
             found.setdefault(name, values)
-    return found
+    return dict(sorted(found.items(), key=lambda one: _marks(one[1])))  # they come last
+
+
+def _marks(values: Floats) -> bool:
+    """Whether a score only marks few rows: nearly all have one and the same value."""
+    there = values[~np.isnan(values)]
+    _, counts = np.unique(there, return_counts=True)
+    return not len(counts) or int(counts.max()) > NEARLY_ALL * len(there)
 
 
 def _told(looked: Opened, scores: dict[str, Floats]) -> list[Score]:

@@ -179,12 +179,17 @@ def _gap(curve: Curve, points: int) -> str:
 def _benefits(costs: Mapping[str, Any], lines: Lines) -> Iterator[Benefit]:
     """What each arm of costs.json took, beside its effect on each measure."""
     effects = {(line["label"], line["measure"]): line["against_random"] for line in lines}
+    arms = {line["label"]: line for line in lines}
     for label, cost in costs.items():
+        arm = arms[label]
         before = [cost["scoring"], cost["selecting"]]
         money = [one["money"] for one in before]
         for measure in dict.fromkeys(line["measure"] for line in lines):
             yield {
-                "arm": label,
+                "arm": str(arm["arm"]),
+                "kind": str(arm["kind"]),
+                "budget": str(arm["budget"]),
+                "view": str(arm["view"]),
                 "selecting": float(sum(one["seconds"] for one in before)),
                 "training": float(cost["training"]["seconds"]),
                 "tokens": float(sum(one["tokens"] for one in before)),

@@ -130,9 +130,10 @@ def test_costs_stand_beside_effects(told):
     found = proof(told["folder"])
     costs = json.loads((told["folder"] / "costs.json").read_text())
     effects = {line["label"]: line["against_random"] for line in told["table"]}
-    assert [one["arm"] for one in found["benefits"]] == list(costs)
-    for one in found["benefits"]:
-        effect = effects[one["arm"]]
+    labels = [f"{b['arm']} ({b['budget']}, equal {b['view']})" for b in found["benefits"]]
+    assert labels == list(costs)
+    for label, one in zip(labels, found["benefits"], strict=True):
+        effect = effects[label]
         assert one["training"] == 2.0
         assert one["against_random"] == (effect and effect["difference"])
     assert sum(one["against_random"] is not None for one in found["benefits"]) == 2 * 6
@@ -142,7 +143,9 @@ def test_every_measure_has_its_own_effect(copied):
     lines = json.loads((copied / "table.json").read_text())
     other = [{**line, "measure": "other", "against_random": None} for line in lines]
     (copied / "table.json").write_text(json.dumps([*other, *lines]))
-    found = [one for one in proof(copied)["benefits"] if one["arm"] == "mtld (20%, equal rows)"]
+    found = [
+        one for one in proof(copied)["benefits"] if (one["arm"], one["view"]) == ("mtld", "rows")
+    ]
     assert [one["measure"] for one in found] == ["other", f"loss on {EXAM}"]
     assert [one["against_random"] is None for one in found] == [True, False]
 
@@ -154,7 +157,8 @@ def test_selecting_is_scoring_and_picking_and_an_unknown_price_stays_unknown(cop
     costs[one] |= {"scoring": {"seconds": 1.5, "tokens": 7, "money": 2.0}, "selecting": picking}
     costs[other] |= {"scoring": {"seconds": 1, "tokens": 7, "money": None}, "selecting": picking}
     (copied / "costs.json").write_text(json.dumps(costs))
-    found = {benefit["arm"]: benefit for benefit in proof(copied)["benefits"]}
+    benefits = proof(copied)["benefits"]
+    found = {f"{b['arm']} (20%, equal {b['view']})": b for b in benefits}
     assert [found[one][name] for name in ("selecting", "tokens", "money")] == [1.75, 10.0, 3.0]
     assert [found[other][name] for name in ("selecting", "tokens", "money")] == [1.25, 10.0, None]
 

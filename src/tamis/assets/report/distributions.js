@@ -4,6 +4,7 @@
 DRAW.score = (node, facts, look) => {
   const { edges, parts } = facts.scores[node.dataset.i];
   const series = parts.map((part, i) => steps(part, edges, i - 1, look));
+  const top = Math.max(...series.flatMap(({ data }) => data.map(([, share]) => share)));
   return {
     ...base(look),
     grid: { left: 4, right: 12, top: 8, bottom: 4, containLabel: true },
@@ -23,6 +24,7 @@ DRAW.score = (node, facts, look) => {
     yAxis: axis(look, {
       axisLine: { show: false },
       splitNumber: 3,
+      ...(top > 0.9 ? { max: 1, interval: 0.25 } : {}), // no share is above 100 %
       axisLabel: { formatter: tick },
     }),
     series,

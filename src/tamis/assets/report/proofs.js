@@ -1,6 +1,7 @@
 // Experiments: losses while training, and what an arm takes beside what it brings.
 
-/** A panel a budget and view, one above the other; a line a training, seeds of an arm alike. */
+/** A panel a budget and view, one above the other; a line a training, seeds of an arm alike.
+    Trainings on more rows have more steps: lines lie beside each other by the share that is done. */
 DRAW.curves = (node, facts, look) => {
   const { curves } = facts.proofs[node.dataset.proof];
   const panels = panelsOf(curves, (curve) => `${curve.budget}, by ${curve.view}`);
@@ -14,7 +15,7 @@ DRAW.curves = (node, facts, look) => {
         yAxisIndex: panel,
         name: `${curve.arm}, seed ${curve.seed}`,
         symbol: "none",
-        data: curve.steps.map((step, i) => [step, curve.losses[i]]),
+        data: curve.steps.map((step, i) => [(100 * step) / curve.steps.at(-1), curve.losses[i]]),
         lineStyle: { color: style.colour, type: style.dash, width: 1.6 },
         itemStyle: { color: style.colour },
       };
@@ -22,14 +23,14 @@ DRAW.curves = (node, facts, look) => {
   );
   return {
     ...base(look),
-    ...panelAxes(panels, "steps", "training loss", look),
+    ...panelAxes(panels, "share of the training, %", "training loss", look),
     series,
     tooltip: {
       ...base(look).tooltip,
       trigger: "axis",
       formatter: (at) =>
         tip(
-          `Step ${number(at[0].value[0])}`,
+          `${number(at[0].value[0], 3)} % of the training`,
           ...at.slice(0, 14).map((one) => `${one.seriesName}: ${number(one.value[1])}`),
         ),
     },
@@ -84,7 +85,9 @@ DRAW.benefits.height = (node, facts) =>
 
 const benefitPanels = (benefits) =>
   panelsOf(
-    benefits.filter((one) => Number.isFinite(one.against_random?.value)),
+    benefits.filter(
+      (one) => one.kind !== "length_matched" && Number.isFinite(one.against_random?.value),
+    ),
     (one) => one.measure,
   );
 
@@ -157,16 +160,16 @@ function point(one, panel, style, look, unit) {
       distance: 6,
       color: look.strong,
       fontSize: 11,
-      formatter: () => short(one.arm, 24),
+      formatter: () => short(`${one.arm}, ${one.budget}`, 30),
     },
-    labelLayout: { moveOverlap: "shiftY" },
+    labelLayout: { hideOverlap: true },
   };
 }
 
 function benefitTip(one) {
   const { value, low, high } = one.against_random;
   return tip(
-    one.arm,
+    `${one.arm}, ${one.budget} by ${one.view}`,
     `${one.measure}: ${number(value, 3)} [${number(low, 3)}, ${number(high, 3)}]`,
     `selecting ${duration(one.selecting)}, training ${duration(one.training)}`,
   );
