@@ -60,5 +60,7 @@ def _umap(table: Table) -> Floats:
         from umap import UMAP
     except ImportError:
         raise MissingExtra("--map umap", "umap") from None
-    found = UMAP(n_neighbors=15, metric="cosine", random_state=SEED).fit_transform(table[:])
+    found = UMAP(n_neighbors=15, metric="cosine", random_state=SEED, n_jobs=1).fit_transform(
+        table[:]
+    )
     return np.asarray(found, np.float64)

@@ -1,7 +1,11 @@
 """The map: principal components beside numpy's own, and rows without a vector."""
 
-import numpy as np
+import sys
 
+import numpy as np
+import pytest
+
+from tamis.errors import MissingExtra
 from tamis.reports.plane import components, plane
 from tamis.testing import dataset
 from tamis.types import Column, Pool
@@ -44,3 +48,17 @@ def test_equal_vectors_lie_on_one_point():
 def test_two_rows_are_too_few():
     found, said = plane(pool_of(np.eye(2, dtype=np.float32)), "embedding", "pca")
     assert np.isnan(found).all() and said == "too few rows have a vector"
+
+
+def test_umap_gives_the_same_places_every_time_and_says_what_they_mean():
+    pytest.importorskip("umap")
+    vectors = np.random.default_rng(2).normal(size=(60, 8)).astype(np.float32)
+    (one, said), (other, _) = (plane(pool_of(vectors), "embedding", "umap") for _ in range(2))
+    np.testing.assert_array_equal(one, other)
+    assert not np.isnan(one).any() and said.startswith("UMAP")
+
+
+def test_umap_without_its_extra_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'tamis\[umap\]'"):
+        plane(pool_of(np.eye(5, dtype=np.float32)), "embedding", "umap")
