@@ -37,6 +37,11 @@ def default_root() -> Path:
     return Path.home() / ".cache" / "tamis" / "scores"
 
 
+def part_name() -> str:
+    """A file name that no part has yet."""
+    return f"part-{uuid.uuid4().hex}.parquet"
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """A folder of score columns; one `beneath` it is read too and never written."""
@@ -80,15 +85,17 @@ class Store:
         ids: pa.ChunkedArray,
         column: Column,
         spent: Mapping[str, float] | None = None,
+        name: str = "",
     ) -> Path:
         """Commits one part; a killed process leaves either the whole part or none.
 
-        `spent` is what it took: seconds, tokens, calls, money.
+        `spent` is what it took: seconds, tokens, calls, money. `name` is a `part_name`, for
+        somebody else to know the part by.
         """
         table = pa.table({"id": ids, "value": column.values, "problem": column.problem})
         if spent:
             table = table.replace_schema_metadata({SPENT: json.dumps(spent)})
-        path = folder / f"part-{uuid.uuid4().hex}.parquet"
+        path = folder / (name or part_name())
         temporary = path.with_suffix(".tmp")
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -166,6 +173,7 @@ def _whole(array: pa.ChunkedArray | pa.Array) -> pa.Array:
 def _whole_part(path: Path) -> pa.Table | None:
     """A part's rows; None where the file is damaged: its rows are computed again."""
     try:
-        return pq.ParquetFile(path, memory_map=True).read()
+        # opened here: of a relative path with a colon pyarrow makes an address
+        return pq.ParquetFile(pa.memory_map(str(path))).read()
     except (OSError, pa.ArrowException):
         return None

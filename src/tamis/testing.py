@@ -105,6 +105,8 @@ def a_run(store: str, *, embedder_id: str = "fake") -> Run:
         judge=FakeJudge(),
         reward=FakeReward(),
         yes_no=FakeYesNo(),
+        languages="words",  # the same whatever is installed
+        segmenter="clusters",
         target=dataset(),
     )
     run.trainer = FakeTrainer(run)

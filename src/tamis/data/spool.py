@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any
@@ -23,6 +24,9 @@ BYTES = 1 << 24  # of one batch
 ROWS = 1 << 15
 DIGEST = 12
 
+_NAMELESS = sys.platform == "linux" and os.path.isdir("/proc/self/fd")
+"""Whether other processes can open a file that has no name, by its number here."""
+
 # The file has no ids: whether one is a repeat is known only at the end.
 _STORED = pa.schema([SCHEMA.field(name) for name in SCHEMA.names if name != "id"])
 
@@ -32,6 +36,48 @@ class Spool:
 
     def __init__(self) -> None:
         self.tables: dict[int, Any] = {}  # source -> columnar data that only memory holds
+        self.folder: str | os.PathLike[str] | None = None
+        self.whole: Callable[[], pa.Table | None] = lambda: None  # what the files hold together
+        self.files: list[str] = []  # by which other processes open them, where they can
+
+
+def shared(table: pa.Table, spool: object) -> tuple[list[str], Spool]:
+    """Files by which other processes of this machine map a table, and what keeps them there.
+
+    A table that is its spool's is not written again. On Linux the files have no name in any
+    folder: they are gone with this process, however it ends.
+    """
+    if isinstance(spool, Spool) and spool.whole() is table and spool.files:
+        return spool.files, spool
+    kept = Spool()
+    kept.folder = spool.folder if isinstance(spool, Spool) else None
+    path = _new_file(kept.folder)
+    try:
+        with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, table.schema) as out:
+            for batch in table.to_batches():  # chunks stay as they are
+                out.write_batch(batch)
+    except BaseException as why:
+        os.unlink(path)
+        if not isinstance(why, OSError) or why.errno != 28:  # ENOSPC
+            raise
+        raise UserError(
+            f"no space is left in {os.path.dirname(path)} for the rows that other processes read: "
+            "set TMPDIR to a larger folder, or compute with --executor inline"
+        ) from None
+    if _NAMELESS or os.name != "posix":
+        _mapped(path, kept)
+    else:
+        kept.files.append(path)
+        weakref.finalize(kept, _remove, path)
+    return kept.files, kept
+
+
+def opened(files: Sequence[str]) -> pa.Table:
+    """The table that another process shares."""
+    parts = [pa.ipc.open_file(pa.memory_map(path)).read_all() for path in files]
+    columns = {name: part[name] for part in parts for name in part.column_names}
+    names = [name for name in SCHEMA.names if name in columns]
+    return pa.table({name: columns[name] for name in dict.fromkeys([*names, *columns])})
 
 
 Row = tuple[list[Message], str | None, str | None, int, int, bytes | None]
@@ -127,7 +173,9 @@ class Writer:
                 out.write_batch(pa.RecordBatch.from_arrays([batch], schema=ids))
         named = _mapped(path, self._holder)["id"]
         columns = {"id": named} | {name: stored[name] for name in _STORED.names}
-        return pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+        whole = pa.Table.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+        self._holder.folder, self._holder.whole = self._folder, weakref.ref(whole)
+        return whole
 
     def discard(self) -> None:
         """Closes and removes the file, when reading failed."""
@@ -175,9 +223,14 @@ def _new_file(folder: str | os.PathLike[str] | None) -> str:
 
 def _mapped(path: str, holder: Spool) -> pa.Table:
     table = pa.ipc.open_file(pa.memory_map(path)).read_all()
+    if _NAMELESS:
+        handle = os.open(path, os.O_RDONLY)
+        holder.files.append(f"/proc/{os.getpid()}/fd/{handle}")
+        weakref.finalize(holder, os.close, handle)
     if os.name == "posix":
         os.unlink(path)  # the mapping keeps the bytes until the last reader is gone
     else:
+        holder.files.append(path)
         weakref.finalize(holder, _remove, path)
     return table
 

@@ -98,9 +98,9 @@ def _apart(run: Run, folder: str) -> Run:
     """A run with what is loaded already, that leaves nothing behind and asks no judge."""
     tokenizer = run.resource("Tokenizer")
     loaded = {n: one for n, one in run.loaded.items() if not n.startswith("judge")}
-    apart = replace(
-        run, store=str(Path(folder) / "scores"), loaded=loaded, log=[], computed={}, progress=silent
-    )
+    anew: dict[str, Any] = {"loaded": loaded, "log": [], "computed": {}, "progress": silent}
+    # inline: workers would be timed while they start
+    apart = replace(run, store=str(Path(folder) / "scores"), executor="inline", **anew)
     apart.scores = Store(Path(folder) / "scores")
     apart.around_judges = lambda judge: Counting(judge, tokenizer)
     return apart

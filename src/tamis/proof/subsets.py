@@ -139,7 +139,8 @@ def spent(run: Run, pool: Dataset, seconds: float) -> Spent:
 def _key(run: Run, pool: Dataset, reference: Reference, share: Budget) -> str:
     """Names all that decides which rows are selected."""
     spec = find(reference.method, kinds=PICKERS, allow_code=run.allow_code)
-    others = [run.embedder, run.tokenizer, run.judge]
+    others = [run.embedder, run.tokenizer, run.judge, run.reward, run.yes_no]
+    others += [run.languages, run.segmenter]
     named: dict[str, Any] = {
         "tamis": versions()["tamis"],
         "method": [str(reference), spec.version, spec.code],

@@ -151,7 +151,8 @@ def rehearsed(run: Run, data: Dataset, reference: Reference, budget: Budget) -> 
     tokenizer = run.resource("Tokenizer")
     with tempfile.TemporaryDirectory() as store:
         loaded = {n: one for n, one in run.loaded.items() if not n.startswith("judge")}
-        trial = replace(run, store=store, loaded=loaded, log=[], computed={}, progress=silent)
+        anew: dict[str, Any] = {"loaded": loaded, "log": [], "computed": {}, "progress": silent}
+        trial = replace(run, store=store, executor="inline", **anew)
         trial.scores = Store(Path(store), beneath=run.scores.root)
         trial.around_judges = lambda judge: Counting(judge, tokenizer)
         trial.trainer = _trained_by_nobody

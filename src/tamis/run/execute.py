@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, redirect_stdout, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,19 @@ import pyarrow.compute as pc
 from tamis.errors import Pending, UserError
 from tamis.models.shared import Shared, Waiting
 from tamis.notation import parse
-from tamis.protocols import PASSING
 from tamis.run.plan import GIVEN, Step, columns_of, which_model
 from tamis.run.progress import Progress
+from tamis.run.shards import (
+    Done,
+    Executor,
+    Job,
+    Lacking,
+    Shard,
+    Todo,
+    Unstored,
+    describe,
+    passing,
+)
 from tamis.spec import Spec
 from tamis.store import Store
 from tamis.types import Batch, Column, Dataset, Ints, Mask, Pool, as_column
@@ -50,7 +60,14 @@ class Inputs:
     spent: Callable[[], Mapping[str, float]] = clock  # what was spent so far, by kind
 
 
-def compute(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progress) -> Column:
+def compute(
+    step: Step,
+    pool: Pool,
+    inputs: Inputs,
+    store: Store,
+    progress: Progress,
+    executor: Executor | None = None,
+) -> Column:
     """The column of one step for all rows of the pool, from the store where it is there."""
     if not len(pool):
         return call(step, Batch(pool.data.table) if step.spec.scope == "row" else pool, inputs)
@@ -60,35 +77,11 @@ def compute(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Prog
     if column is not None and not missing.any():
         return column
     if step.spec.scope == "table":
-        _describe(step, store)
+        describe(step, store)
         return _table(step, pool, inputs, store, progress)
-    unstored = by_row([step], pool.data, inputs, store, progress)
+    unstored = by_row([step], pool.data, inputs, store, progress, executor)
     column, missing = store.read(folder, ids)
     return column if column and not missing.any() else _filled(column, missing, ids, unstored)
-
-
-def passing(column: Column) -> pa.Array:
-    """Which rows have no value for a trouble of the moment."""
-    return pc.is_in(column.problem, pa.array(sorted(PASSING)))
-
-
-@dataclass(slots=True)
-class Unstored:
-    """Rows whose trouble is of the moment: their ids with the problem, and the column's type.
-
-    The next run finds nothing of them in the store and tries again.
-    """
-
-    problems: dict[str, str] = field(default_factory=dict)
-    kind: pa.DataType = field(default_factory=pa.float64)
-
-    def keep_out(self, ids: pa.ChunkedArray, column: Column) -> tuple[pa.ChunkedArray, Column]:
-        """Takes note of such rows; returns the others."""
-        self.kind, gone = column.values.type, passing(column)
-        why = column.problem.filter(gone).to_pylist()
-        self.problems.update(zip(ids.filter(gone).to_pylist(), why, strict=True))
-        rest = pc.invert(gone)
-        return ids.filter(rest), Column(column.values.filter(rest), column.problem.filter(rest))
 
 
 def _filled(
@@ -113,16 +106,6 @@ def together(steps: Sequence[Step]) -> list[list[Step]]:
         if step.spec.scope == "row" and list(asks) == ["Likelihood"] and not step.spec.targets:
             groups.setdefault(asks["Likelihood"], []).append(step)
     return [group for group in groups.values() if len(group) > 1]
-
-
-def _describe(step: Step, store: Store) -> None:
-    header = {
-        "column": step.name,
-        "version": step.spec.version,
-        "parameters": step.spec.own(step.params),
-        "inputs": dict(step.inputs),
-    }
-    store.describe(store.folder(step.spec.name, step.key), header)
 
 
 def _table(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progress) -> Column:
@@ -158,7 +141,12 @@ def _settled(step: Step, pool: Pool, store: Store) -> bool:
 
 
 def by_row(
-    steps: Sequence[Step], data: Dataset, inputs: Inputs, store: Store, progress: Progress
+    steps: Sequence[Step],
+    data: Dataset,
+    inputs: Inputs,
+    store: Store,
+    progress: Progress,
+    executor: Executor | None = None,
 ) -> Unstored:
     """Computes what is missing of columns whose rows stand by themselves, shard by shard.
 
@@ -170,92 +158,63 @@ def by_row(
     slow = any(step.spec.reads_model or step.spec.grades for step in steps)
     size = SLOW_SHARD if slow else SHARD
     columns = sorted((Lacking.of(s, data, store, size) for s in once), key=lambda c: str(c.folder))
-    name, total = ", ".join(step.name for step in steps), sum(c.total for c in columns)
-    todo = [
+    found = [
         (start, [c for c in columns if c.missing[start : start + size].any()])
         for start in range(0, len(data), size)
     ]
+    left = {start: wanted for start, wanted in found if wanted}
+    name, total = ", ".join(step.name for step in steps), sum(c.total for c in columns)
+    job = Job([c.step for c in columns], data, inputs, store)
     progress(name, 0, total)
-    done, unstored, pending = 0, Unstored(), None
-    for wait in (False, True):
-        left = []
-        for start, wanted in todo:
-            if not wanted:
-                continue
-            rows = data.table.slice(start, size)
-            with ExitStack() as claims:
-                held = [
-                    c
-                    for c in wanted
-                    if claims.enter_context(store.claim(c.folder, rows["id"], wait=wait))
-                ]
-                for column in held:
-                    column.learn(data.ids, store)
-                try:
-                    _shard(held, rows, start, inputs, store, unstored)
-                except Pending as error:  # other shards can be prepared
-                    pending = error
-            done += sum(c.lacked[start // size] for c in held)
-            left.append((start, [c for c in wanted if c not in held]))
-            progress(name, done, total)
-        todo = left
+    return _all_of(Todo(job, name, size, total, progress, left), executor or inline)
+
+
+def _all_of(todo: Todo, executor: Executor) -> Unstored:
+    """Has an executor compute what is free, until others have set free all that they held."""
+    unstored, pending, wait = Unstored(), None, False
+    with closing(todo):
+        while todo.left:
+            computed = False
+            with closing(executor(todo.job, todo.claimed(wait))) as results:
+                for shard, done in results:
+                    computed = True
+                    unstored.add(done.unstored)
+                    pending = done.pending or pending  # other shards can be prepared
+                    todo.finish(shard.start)
+            wait = not (computed or wait)
     if pending is not None:
         raise pending
     return unstored
 
 
-@dataclass(frozen=True, eq=False)
-class Lacking:
-    """A column, where it is stored, and the rows that it lacks."""
-
-    step: Step
-    folder: Path
-    seen: set[Path]  # the parts that were there: what comes after them is somebody else's
-    missing: Mask
-    total: int
-    lacked: list[int]  # rows of each shard that were missing at first
-
-    @classmethod
-    def of(cls, step: Step, data: Dataset, store: Store, size: int) -> Lacking:
-        folder = store.folder(step.spec.name, step.key)
-        seen = store.parts(folder)  # before reading
-        missing = store.read(folder, data.ids)[1].copy()
-        _describe(step, store)
-        lacked = [int(missing[at : at + size].sum()) for at in range(0, len(missing), size)]
-        return cls(step, folder, seen, missing, int(missing.sum()), lacked)
-
-    def learn(self, ids: pa.ChunkedArray, store: Store) -> None:
-        """Takes note of what others have written meanwhile, each part once."""
-        for path in store.parts(self.folder) - self.seen:
-            self.seen.add(path)
-            written = store.ids_of(path)
-            if len(written):
-                np.logical_and(
-                    self.missing, np.asarray(pc.invert(pc.is_in(ids, written))), out=self.missing
-                )
+def inline(job: Job, shards: Iterator[Shard]) -> Generator[tuple[Shard, Done], None, None]:
+    """The executor that computes one shard after the other, here."""
+    for shard in shards:
+        yield shard, compute_shard(job, shard)
 
 
-def _shard(
-    held: Sequence[Lacking],
-    rows: pa.Table,
-    start: int,
-    inputs: Inputs,
-    store: Store,
-    unstored: Unstored,
-) -> None:
-    """Computes and commits what the columns lack of one shard."""
-    work: list[tuple[Lacking, Batch]] = []
-    for column in held:
-        part = column.missing[start : start + len(rows)]
-        if part.any():
-            work.append((column, Batch(rows.filter(pa.array(part)))))
-    before = inputs.spent()
-    found = call_together([(column.step, batch) for column, batch in work], inputs)
-    took = since(before, inputs.spent(), max(len(work), 1))
-    for (column, batch), values in zip(work, found, strict=True):
+def compute_shard(job: Job, shard: Shard) -> Done:
+    """Computes and commits what the columns of a job lack of one shard."""
+    rows = job.data.table.slice(shard.start, shard.rows)
+    work = [
+        (step, Batch(rows.filter(pa.array(shard.lacks[step.key]))))
+        for step in job.steps
+        if step.key in shard.lacks
+    ]
+    before = job.inputs.spent()
+    try:
+        found = call_together(work, job.inputs)
+    except Pending as error:
+        return Done(pending=error)
+    spent = since(before, job.inputs.spent(), 1)
+    took = {kind: value / len(work) for kind, value in spent.items()}
+    unstored = Unstored()
+    for (step, batch), values in zip(work, found, strict=True):
         ids, kept = unstored.keep_out(batch.table["id"], values)
         if len(ids):
-            column.seen.add(store.append(column.folder, ids, kept, took))
+            folder = job.store.folder(step.spec.name, step.key)
+            job.store.append(folder, ids, kept, took, shard.parts[step.key])
+    return Done(unstored, spent)
 
 
 def call_together(work: Sequence[tuple[Step, Batch]], inputs: Inputs) -> list[Column]:

@@ -76,7 +76,7 @@ def common(data: Dataset) -> dict[str, Any]:
 
 def resources(run: Run) -> dict[str, Any]:
     """What a run was told to compute with, as far as it has a name; no secrets."""
-    names = ("embedder", "tokenizer", "reward", "yes_no")
+    names = ("embedder", "tokenizer", "reward", "yes_no", "languages", "segmenter")
     found = {name: getattr(run, name) for name in names}
     found |= {
         name: without_secrets(value) or None if isinstance(value, str) else None

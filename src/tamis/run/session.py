@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tamis.errors import Pending, UserError
 from tamis.notation import parse
 from tamis.registry import find
+from tamis.run.executors import parse as parse_executor
 from tamis.run.progress import Progress, silent
 
 # What a run computes with loads when it runs: the command line reads its fields for flags.
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tamis.run.estimate import Estimate
     from tamis.run.execute import Inputs
     from tamis.run.plan import Setting, Step
+    from tamis.run.shards import Executor
     from tamis.store import Store
     from tamis.training.settings import Training
     from tamis.training.sft import Trained
@@ -52,8 +54,13 @@ class Run:
         reward: reward model: any sequence classifier with one output by Hub name or folder, or
             what `tamis teach` wrote; in float32 unless --dtype names bfloat16 or float16
         yes_no: model that answers yes or no, by Hub name or folder; the same holds for it
+        languages: what tells languages apart: `words`, in the package, or `lingua` (extra `lang`)
+        segmenter: what divides Chinese, Japanese, Thai, Lao, Khmer and Burmese into words:
+            `clusters`, in the package, or `icu` (extra `lang`)
         models: folder of the models that methods train, each kept by what it was trained on;
             beside the scores where none is named
+        executor: who computes columns: inline, in this process; processes, in one for each core, or
+            for each GPU where a model reads the rows; processes:4, in so many
         allow_code: permits methods from files, `./file.py:function`
         progress: called with step, rows done and rows in all
     """
@@ -67,7 +74,10 @@ class Run:
     judge: str | Any = ""
     reward: str | Any = "OpenAssistant/reward-model-deberta-v3-large-v2"
     yes_no: str | Any = "MingZhong/unieval-dialog"
+    languages: str | Any = "words"
+    segmenter: str | Any = "clusters"
     models: Path | str | None = None
+    executor: str = "inline"
     allow_code: bool = False
     progress: Progress = silent
     training: Training | None = field(default=None, repr=False)
@@ -78,6 +88,10 @@ class Run:
     log: list[dict[str, Any]] = field(default_factory=list, repr=False)
     loaded: dict[str, Any] = field(default_factory=dict, repr=False)
     computed: dict[tuple[str, str], Column] = field(default_factory=dict, repr=False)
+    elsewhere: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        parse_executor(self.executor)  # before anything is read
 
     def begin(self, target: Dataset | None = None) -> Run:
         """Forgets the last verb's log and columns; models stay loaded."""
@@ -89,6 +103,13 @@ class Run:
         from tamis.store import Store, default_root
 
         return Store(Path(self.store).expanduser() if self.store else default_root())
+
+    @cached_property
+    def workers(self) -> Executor:
+        """What computes the columns whose rows stand by themselves."""
+        from tamis.run.executors import named
+
+        return named(self)
 
     def resource(self, protocol: str, model: str = "", dtype: str = "", judge: str = "") -> Any:
         """The object behind a protocol's name, loaded when it is first asked for.
@@ -103,6 +124,8 @@ class Run:
             "Judge": self.judge,
             "Reward": self.reward,
             "YesNo": self.yes_no,
+            "Languages": self.languages,
+            "Segmenter": self.segmenter,
         }
         given, dtype = model or judge or own.get(protocol, self.model), dtype or self.dtype
         name = protocol
@@ -138,6 +161,11 @@ class Run:
             return models.named_tokenizer(given)
         if protocol == "Judge":
             return self._judge(given)
+        if protocol in ("Languages", "Segmenter"):
+            from tamis.run import texts
+
+            named = {"Languages": texts.named_languages, "Segmenter": texts.named_segmenter}
+            return named[protocol](given)
         if protocol == "Reward":
             return models.named_reward(given, dtype, self.device)
         if protocol == "YesNo":
@@ -163,6 +191,7 @@ class Run:
         for name in list(self.loaded):
             if name.startswith(f"language model {model} ") or name == f"judge {model}":
                 del self.loaded[name]
+        vars(self).pop("workers", None)  # other processes have loaded it, too
 
     @property
     def judges(self) -> dict[str, Any]:
@@ -176,6 +205,7 @@ class Run:
         reports = list(self.judges.values())
         asked = [told for told in reports if told.get("calls")]
         read = sum(getattr(one, "forward_tokens", 0) for one in self.loaded.values())
+        read += self.elsewhere.get("tokens", 0)  # by other processes
         kinds = ("prompt_tokens", "completion_tokens")
         costs = [told.get("cost") for told in asked]
         return {
@@ -233,7 +263,7 @@ class Run:
         new = [s for s in steps if (place, s.name) not in self.computed]
         for group in together(new) if len(pool) else ():
             started = time.perf_counter()
-            by_row(group, pool.data, inputs, self.scores, self.progress)
+            by_row(group, pool.data, inputs, self.scores, self.progress, self.workers)
             names, seconds = [step.name for step in group], time.perf_counter() - started
             self.log.append({"together": names, "rows": len(pool), "seconds": seconds})
         waiting: set[str] = set()  # keys of columns that wait for somebody; others are prepared
@@ -258,7 +288,7 @@ class Run:
         from tamis.run.execute import compute
 
         started = time.perf_counter()
-        column = compute(step, pool, inputs, self.scores, self.progress)
+        column = compute(step, pool, inputs, self.scores, self.progress, self.workers)
         self.computed[pool.data.fingerprint, step.name] = column
         self._note(step, column, time.perf_counter() - started)
         return column
