@@ -59,7 +59,7 @@ def measured() -> Iterator[tuple[Spec, dict[str, Any]]]:
     for spec in registry.specs(("score",)):
         if (
             spec.scope == "row"
-            and not spec.needs
+            and not set(spec.needs) - {"segmenter"}
             and not any(p.required for p in spec.params.values())
         ):
             for given in [{}, *VARIANTS.get(spec.name, [])]:

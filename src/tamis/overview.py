@@ -38,7 +38,7 @@ def overview(data: Dataset, run: Run) -> dict[str, Any]:
         "scripts": shares(pool.labels("script(of=all)")),
         "problems": faults(pool),
     }
-    languages = language_shares(data)
+    languages = language_shares(data, run)
     if languages:
         found["languages (of a sample)"] = languages
     return found
@@ -96,16 +96,12 @@ def faults(pool: Pool) -> list[dict[str, Any]]:
     return rows
 
 
-def language_shares(data: Dataset, sample: int = 2000) -> list[dict[str, Any]]:
-    """Languages of evenly spaced rows, where the extra `lang` is installed; else nothing."""
-    try:
-        from lingua import LanguageDetectorBuilder
-    except ImportError:
-        return []
+def language_shares(data: Dataset, run: Run, sample: int = 2000) -> list[dict[str, Any]]:
+    """Languages of evenly spaced rows."""
     import numpy as np
 
+    if not len(data):
+        return []
     rows = np.unique(np.linspace(0, len(data) - 1, min(sample, len(data))).astype(np.int64))
-    texts = [text[:500] for text in data.take(rows).texts("all").to_pylist()]
-    detector = LanguageDetectorBuilder.from_all_languages().with_low_accuracy_mode().build()
-    found = detector.detect_languages_in_parallel_of(texts)
-    return shares([f.name.title() if f else None for f in found])
+    pool = run.score(data.take(rows), ["language(of=all)"])
+    return shares(pool.labels("language(of=all)"))

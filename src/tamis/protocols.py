@@ -30,6 +30,34 @@ class Tokenizer(Protocol):
     def count_tokens(self, texts: Sequence[str]) -> Ints: ...
 
 
+UNKNOWN = "unknown"
+"""The label of a text whose language cannot be told."""
+
+
+@runtime_checkable
+class Languages(Protocol):
+    """Tells the languages of texts apart that are written in one of the shared scripts."""
+
+    @property
+    def id(self) -> str: ...
+
+    def detect(self, texts: Sequence[str]) -> list[str]:
+        """ISO 639-1 code of the language of each text, or UNKNOWN where it is not sure."""
+        ...
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """Divides runs of scripts that are written without spaces into words."""
+
+    @property
+    def id(self) -> str: ...
+
+    def starts(self, runs: Sequence[str]) -> list[Ints] | None:
+        """Where the words of each run begin, the first at 0; None leaves it to the core's rule."""
+        ...
+
+
 Quantity = Literal["loss", "entropy", "el2n", "last", "mean", "weighted"]
 """What a language model is asked of a passage.
 

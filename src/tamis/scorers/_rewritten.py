@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from tamis.protocols import Question
-from tamis.scorers.refusal import PATTERNS
+from tamis.scorers._refusals import PATTERNS
 
 _QUOTATION = re.compile(r"^\[([^\]\n]+) ([0-9a-f]{12}) begins\]$.*?^\[\1 \2 ends\]$", re.M | re.S)
 _THING = r"(?:request|instruction|prompt|question|answer|response|version)"

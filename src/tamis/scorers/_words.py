@@ -6,13 +6,17 @@ Scripts written without spaces have no such runs. There a word is one character 
 run of katakana, or one orthographic cluster: a consonant with the vowels and marks around it
 (Thai, Lao, Khmer, Burmese), in Khmer and Burmese with the consonants stacked under it, in Burmese
 with the killed consonant that ends the syllable. That is finer than a dictionary's word, and the
-same for every row.
+same for every row: in the Declaration of Human Rights there are 1.7 such units to a word of ICU's
+dictionary in Chinese, 1.75 in Japanese, 2.4 in Thai and Lao, 2.6 in Khmer, 1.35 in Burmese.
+A segmenter with a dictionary (`icu`, extra `lang`) divides such runs into words where one is given.
 """
 
 from __future__ import annotations
 
 import string
 import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -21,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tamis.protocols import Segmenter
 from tamis.scorers._chars import (
     SCRIPTS,
     Bytes,
@@ -41,6 +46,19 @@ _TAILS = frozenset("ะาำๅະາຳຽ")  # vowels after it that Unicode c
 _HELD = frozenset("\u00ad\u200c\u200d\u2060ー\uff70\uff9e\uff9f")  # inside a word, never its start
 _CLUSTERED = frozenset(SCRIPTS.index(s) for s in ("Thai", "Lao", "Khmer", "Myanmar"))
 _SPECIAL = {"_": JOIN, "\u17d2": STACK, "\u1039": STACK, "\u103a": KILL}
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """The segmenter that needs no dictionary: it leaves every script to the rule above."""
+
+    id: str = "clusters"
+
+    def starts(self, runs: Sequence[str]) -> None:
+        return None
+
+
+CLUSTERS = Clusters()
 
 
 class Words(NamedTuple):
@@ -113,7 +131,7 @@ def _moved(values: NDArray[np.uint8], by: int) -> NDArray[np.uint8]:
     return out
 
 
-def _cut(codes: NDArray[np.integer]) -> tuple[Mask, Mask]:
+def _cut(codes: NDArray[np.integer], by: Segmenter = CLUSTERS) -> tuple[Mask, Mask]:
     """Which characters belong to words, and which of them begin one."""
     raw = look_up(codes, _table(), _class_of)
     kind = _filled(raw)
@@ -128,7 +146,22 @@ def _cut(codes: NDArray[np.integer]) -> tuple[Mask, Mask]:
     if (kind >= LEAD).any():
         goes_on |= _in_cluster(raw, before)
     inside = kind != NONE
-    return inside, inside & ~goes_on
+    starts = inside & ~goes_on
+    if by is not CLUSTERS and (kind > LETTER).any():
+        _divide(codes, kind, starts, by)
+    return inside, starts
+
+
+def _divide(codes: NDArray[np.integer], kind: Bytes, starts: Mask, by: Segmenter) -> None:
+    """Puts the segmenter's words in place of those in runs of scripts without spaces."""
+    dense = (kind > LETTER) & (kind < MARK)
+    edges = np.flatnonzero(np.diff(dense, prepend=False, append=False))
+    begins, ends = edges[::2], edges[1::2]
+    text = codes.astype(np.uint32).tobytes().decode("utf-32-le")
+    found = by.starts([text[a:b] for a, b in zip(begins, ends, strict=True)])
+    if found is not None:
+        starts[dense] = False
+        starts[np.concatenate([a + at for a, at in zip(begins, found, strict=True)])] = True
 
 
 def _in_cluster(raw: Bytes, before: Bytes) -> Mask:
@@ -177,12 +210,12 @@ def _ascii_words(strings: pa.Array, lower: bool) -> Words:
     return Words(_strings(packed, np.cumsum(ends - begins)), np.searchsorted(begins, bounds))
 
 
-def _any_words(strings: pa.Array, lower: bool) -> Words:
+def _any_words(strings: pa.Array, lower: bool, by: Segmenter) -> Words:
     """Words of texts in any script."""
     flat: list[pa.Array] = [pa.array([], pa.string())]
     counts = [np.zeros(1, np.int64)]
     for codes, offsets in pieces(pc.utf8_lower(strings) if lower else strings):
-        inside, starts = _cut(codes)
+        inside, starts = _cut(codes, by)
         kept = codes[inside].astype(np.uint32)
         # UTF-8: a character takes one byte more from each of these on
         width = 1 + (kept >= 0x80).astype(np.int64) + (kept >= 0x800) + (kept >= 0x10000)
@@ -204,7 +237,7 @@ def _merged(plain: Words, other: Words, is_plain: Mask) -> Words:
     return Words(pa.concat_arrays([plain.flat, other.flat]).take(pa.array(index)), offsets)
 
 
-def count_words(texts: pa.Array | pa.ChunkedArray) -> Ints:
+def count_words(texts: pa.Array | pa.ChunkedArray, by: Segmenter = CLUSTERS) -> Ints:
     """Number of words of each text."""
     strings = as_strings(texts)
     is_plain = np.asarray(pc.string_is_ascii(strings))
@@ -213,20 +246,22 @@ def count_words(texts: pa.Array | pa.ChunkedArray) -> Ints:
         content, bounds = guarded(strings.filter(is_plain))
         counts[is_plain] = np.diff(np.searchsorted(_cut_ascii(content)[1], bounds))
     others = pieces(strings.filter(~is_plain))
-    counts[~is_plain] = [n for codes, at in others for n in per_row(_cut(codes)[1], at)]
+    counts[~is_plain] = [n for codes, at in others for n in per_row(_cut(codes, by)[1], at)]
     return counts
 
 
-def words(texts: pa.Array | pa.ChunkedArray, *, lower: bool = True) -> Words:
+def words(
+    texts: pa.Array | pa.ChunkedArray, by: Segmenter = CLUSTERS, *, lower: bool = True
+) -> Words:
     """All words of each text, lower-cased unless told otherwise."""
     strings = as_strings(texts)
     is_plain = np.asarray(pc.string_is_ascii(strings))
     if not is_plain.any():  # which takes in a batch of no rows
-        return _any_words(strings, lower)
+        return _any_words(strings, lower, by)
     plain = _ascii_words(strings.filter(is_plain), lower)
     if is_plain.all():
         return plain
-    return _merged(plain, _any_words(strings.filter(~is_plain), lower), is_plain)
+    return _merged(plain, _any_words(strings.filter(~is_plain), lower, by), is_plain)
 
 
 def wordless(texts: pa.Array | pa.ChunkedArray, counts: Ints) -> dict[str, Mask]:

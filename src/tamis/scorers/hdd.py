@@ -3,6 +3,7 @@
 Formula: sum over types of P(the type is among `draws` words drawn without replacement) / draws,
 with P from the hypergeometric distribution. Unlike the plain ratio it does not fall with length.
 Paper: McCarthy and Jarvis 2007 (42 draws). A text shorter than the draws has no value: `too_short`.
+Scripts without spaces are cut into words by the run's segmenter; see the card of `length`.
 Oracle: lexicalrichness 0.5.1 (scipy's hypergeometric) to 1e-9.
 """
 
@@ -11,14 +12,17 @@ from __future__ import annotations
 import numpy as np
 
 from tamis.errors import UserError
+from tamis.protocols import Segmenter
 from tamis.scorers._repeats import tally
-from tamis.scorers._words import Words, wordless, words
+from tamis.scorers._words import CLUSTERS, Words, wordless, words
 from tamis.spec import scorer
 from tamis.types import Batch, Column, Floats, Part
 
 
 @scorer(prefer="high", unit="ratio, 0 to 1", version=2)
-def hdd(batch: Batch, *, of: Part = "response", draws: int = 42) -> Column:
+def hdd(
+    batch: Batch, segmenter: Segmenter = CLUSTERS, *, of: Part = "response", draws: int = 42
+) -> Column:
     """Expected share of different words among `draws` words of the text.
 
     Args:
@@ -28,7 +32,7 @@ def hdd(batch: Batch, *, of: Part = "response", draws: int = 42) -> Column:
     if draws < 1:
         raise UserError(f"hdd: draws is at least 1, got {draws}")
     texts = batch.texts(of)
-    found = words(texts)
+    found = words(texts, segmenter)
     short = found.counts < draws
     problems = wordless(texts, found.counts)
     return Column.floats(expected_ratio(found, draws), **problems, too_short=short)

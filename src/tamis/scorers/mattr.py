@@ -4,6 +4,7 @@ Formula: mean over all windows of `window` successive words of types / window.
 Paper: Covington and McFall 2010 (windows of 500 for books). The default here is 50, since answers
 are short; a text shorter than the window has no value (`too_short`): the plain ratio in its place
 would be another measure, higher the shorter the text.
+Scripts without spaces are cut into words by the run's segmenter; see the card of `length`.
 Oracle: lexicalrichness 0.5.1 to 1e-9.
 Fast path: no window is walked. A word counts as a type in those windows that hold it and not its
 last occurrence before: an interval, so the sum over windows is a sum over words.
@@ -14,14 +15,17 @@ from __future__ import annotations
 import numpy as np
 
 from tamis.errors import UserError
+from tamis.protocols import Segmenter
 from tamis.scorers._repeats import earlier
-from tamis.scorers._words import Words, wordless, words
+from tamis.scorers._words import CLUSTERS, Words, wordless, words
 from tamis.spec import scorer
 from tamis.types import Batch, Column, Floats, Part
 
 
 @scorer(prefer="high", unit="ratio, 0 to 1", version=2)
-def mattr(batch: Batch, *, of: Part = "response", window: int = 50) -> Column:
+def mattr(
+    batch: Batch, segmenter: Segmenter = CLUSTERS, *, of: Part = "response", window: int = 50
+) -> Column:
     """Mean share of different words among `window` successive words.
 
     Args:
@@ -31,7 +35,7 @@ def mattr(batch: Batch, *, of: Part = "response", window: int = 50) -> Column:
     if window < 1:
         raise UserError(f"mattr: window is at least 1, got {window}")
     texts = batch.texts(of)
-    found = words(texts)
+    found = words(texts, segmenter)
     short = found.counts < window
     problems = wordless(texts, found.counts)
     return Column.floats(moving_ratio(found, window), **problems, too_short=short)

@@ -7,7 +7,8 @@ its MTLD is its number of words.
 Paper: McCarthy and Jarvis 2010 (threshold 0.72); INSTRUCTMINING (arXiv:2307.06290) uses it as an
 indicator, lower-cased and without punctuation, as here. Some codes close a factor at < and need 10
 words in it; the definition has neither. Under 100 words the value is mostly the length of the text.
-Words in scripts without spaces are characters or clusters (`_words.py`): compare within a language.
+Scripts without spaces are cut into words by the run's segmenter (card of `length`): compare values
+within a language and under one segmenter.
 Oracle: lexicalrichness 0.5.1 to 1e-9; "the cat sat on the mat the cat ran" is 9.0 both ways.
 Fast path: types / tokens only falls at a word seen before, so only those are looked at.
 """
@@ -17,14 +18,17 @@ from __future__ import annotations
 import numpy as np
 
 from tamis.errors import UserError
+from tamis.protocols import Segmenter
 from tamis.scorers._repeats import earlier
-from tamis.scorers._words import Words, wordless, words
+from tamis.scorers._words import CLUSTERS, Words, wordless, words
 from tamis.spec import scorer
 from tamis.types import Batch, Column, Floats, Ints, Part
 
 
 @scorer(prefer="high", unit="words a factor", paper="arXiv:2307.06290", version=2)
-def mtld(batch: Batch, *, of: Part = "response", threshold: float = 0.72) -> Column:
+def mtld(
+    batch: Batch, segmenter: Segmenter = CLUSTERS, *, of: Part = "response", threshold: float = 0.72
+) -> Column:
     """Mean number of words over which types / tokens stays above the threshold.
 
     Args:
@@ -34,7 +38,7 @@ def mtld(batch: Batch, *, of: Part = "response", threshold: float = 0.72) -> Col
     if not 0 < threshold < 1:
         raise UserError(f"mtld: threshold lies between 0 and 1, got {threshold}")
     texts = batch.texts(of)
-    found = words(texts)
+    found = words(texts, segmenter)
     return Column.floats(diversity(found, threshold), **wordless(texts, found.counts))
 
 

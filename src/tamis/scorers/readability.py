@@ -11,8 +11,8 @@ stops of other scripts) before white space, or at the end of a line, and holds a
 items of a list are sentences. Syllables of an English word: groups of the vowels a e i o u y, less
 a final silent e (not after a vowel, not `-le` after a consonant) and a final `-ed` not after t or
 d, at least one. A dictionary differs on about one word in ten; textstat uses one.
-Meaningless for texts of Han, kana or Thai, where a word is a character; take the rows with
-script = Latin.
+Meaningless for texts of Han, kana or Thai, where a word is a character here whatever the run's
+segmenter; take the rows with script = Latin.
 Oracle: hand-worked sentences; a loop over words and sentences.
 """
 

@@ -9,6 +9,7 @@ n = 2, 3, 4, or duplicate 0.15, 0.14, 0.13, 0.12, 0.11, 0.10 for n = 5 to 10.
 What other codes do differently: they multiply count by length, so that overlapping n-grams
 ("ha ha ha ha") exceed 1 and an n-gram that stands once counts as repeated in a text of n words;
 some count the first occurrence of a duplicate. Here a word counts once and a first time is free.
+Scripts without spaces are cut into words by the run's segmenter; see the card of `length`.
 Oracle: a loop over the words of each row that marks them.
 """
 
@@ -20,8 +21,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from tamis.errors import UserError
+from tamis.protocols import Segmenter
 from tamis.scorers._repeats import Grams, tally, word_grams
-from tamis.scorers._words import Words, wordless, words
+from tamis.scorers._words import CLUSTERS, Words, wordless, words
 from tamis.spec import scorer
 from tamis.types import Batch, Column, Ints, Mask, Part
 
@@ -29,6 +31,7 @@ from tamis.types import Batch, Column, Ints, Mask, Part
 @scorer(prefer="low", unit="share, 0 to 1", paper="arXiv:2112.11446", version=2)
 def repetition(
     batch: Batch,
+    segmenter: Segmenter = CLUSTERS,
     *,
     of: Part = "response",
     kind: Literal["duplicate", "top"] = "duplicate",
@@ -44,7 +47,7 @@ def repetition(
     if n < 1:
         raise UserError(f"repetition: n is at least 1, got {n}")
     texts = batch.texts(of)
-    found = words(texts)
+    found = words(texts, segmenter)
     sizes = np.concatenate([[0], np.cumsum(pc.utf8_length(found.flat).to_numpy())])
     pieces = word_grams(found, n)
     marked = _again(pieces) if kind == "duplicate" else _most_frequent(pieces, sizes, n)
