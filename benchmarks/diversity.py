@@ -304,6 +304,7 @@ COMPARED = [
     ("facility_location", {"mode": "exact"}),
     ("facility_location", {"mode": "sparse"}),
     ("facility_location", {"mode": "exact", "candidates": 300}),
+    ("sieve", {}),
     ("qdit", {"by": "score"}),
     ("saturated_coverage", {}),
     ("graph_cut", {}),

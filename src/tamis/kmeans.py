@@ -7,6 +7,7 @@ the rows and the seed alone. In a pool of more than 65,536 rows and 256 rows a c
 limit), centres are fitted on a seeded sample of that size and all rows are assigned to them. A
 centre that lost all its rows moves to the row farthest from its own. Fewer distinct rows than
 clusters give fewer clusters.
+Vectors may be a `tamis.vectors.Table`, whose rows are read by the block from where they lie.
 Extra memory: one block of similarities and the rows of one cluster, besides the sample.
 Oracle: scikit-learn's inertia within 2 % on real vectors; nearest centres by brute force.
 """
@@ -14,7 +15,7 @@ Oracle: scikit-learn's inertia within 2 % on real vectors; nearest centres by br
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,6 +25,16 @@ from tamis.types import Floats, Ints, Vectors
 SAMPLE = 256
 SMALLEST_SAMPLE = 1 << 16
 _BLOCK = 1 << 21  # similarities held at a time
+
+
+class Rows(Protocol):
+    """Vectors that are handed out as float32 by the slice or by their positions."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, which: slice | Ints, /) -> Vectors:
+        """Some rows, not to be written to."""
+        ...
 
 
 class Clusters(NamedTuple):
@@ -44,7 +55,12 @@ def automatic(rows: int) -> int:
 
 
 def k_means(
-    vectors: Vectors, k: int, *, seed: int = 0, iterations: int = 20, tolerance: float = 1e-3
+    vectors: Vectors | Rows,
+    k: int,
+    *,
+    seed: int = 0,
+    iterations: int = 20,
+    tolerance: float = 1e-3,
 ) -> Clusters:
     """At most k clusters of the rows; no cluster is empty."""
     if k < 1:
@@ -52,18 +68,19 @@ def k_means(
     generator = np.random.default_rng(seed % 2**32)
     rows = len(vectors)
     if rows == 0:
-        return Clusters(np.empty(0, np.int64), vectors, np.empty(0))
+        return Clusters(np.empty(0, np.int64), vectors[:], np.empty(0))
     limit = max(SAMPLE * k, SMALLEST_SAMPLE)
-    fitted = vectors
     if rows > limit:
         fitted = vectors[np.sort(generator.choice(rows, limit, replace=False))]
+    else:
+        fitted = vectors[:]
     centres = _lloyd(fitted, _seeds(fitted, min(k, rows), generator), iterations, tolerance)
     labels, squared = assign(vectors, centres)
     there, labels = np.unique(labels, return_inverse=True)
     return Clusters(labels.astype(np.int64), centres[there], np.sqrt(squared))
 
 
-def assign(vectors: Vectors, centres: Vectors) -> tuple[Ints, Floats]:
+def assign(vectors: Vectors | Rows, centres: Vectors) -> tuple[Ints, Floats]:
     """Nearest centre of each row and the squared distance to it."""
     labels = np.empty(len(vectors), np.int64)
     squared = np.empty(len(vectors), np.float64)

@@ -21,6 +21,8 @@ SETTINGS = {
     "active_it": "active_it(tasks=script,start=1,add=1,by=perplexity)",
     "instruction_gpt4": "instruction_gpt4(of=[length],parts=2,subsets=9,rows=5)",
     "instag": "instag(tags=normal_tags(min_count=2))",
+    "sieve": "sieve(most=64)",  # subsets nest up to there
+    "two_round": "two_round(by=top_k(by=length),parts=3)",  # of other selectors they do with most=
 }
 NAMES = [SETTINGS.get(name, name) for kind in FOLDERS for name in names(kind)]
 

@@ -34,6 +34,7 @@ SETTINGS = {
     "instruction_gpt4": {"of": "[length]", "parts": 2, "subsets": 9, "rows": 5},
     "mods": {"seeds": 3, "tokens": 8},
     "diverse_evol": {"start": 3, "add": 4, "rounds": 2},
+    "two_round": {"parts": 2},  # the hard rows are fewer than eight budgets
 }
 
 

@@ -21,6 +21,7 @@ SETTINGS = {
     "cluster_quota": {"by": "score"},
     "cluster_best": {"by": "score", "top": 3},
     "cover": {"quality": "score"},
+    "sieve": {"most": 64},  # subsets nest up to there
 }
 BY_SEED = {
     *("random", "length_matched_random", "gumbel_top_k", "stratified", "percentile_band"),

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from selector_pools import pool
 
 from tamis import kmeans
+from tamis import vectors as tables
 from tamis.errors import UserError
 from tamis.kmeans import assign, automatic, k_means
 
@@ -68,6 +70,19 @@ def test_a_sample_is_fitted_and_all_rows_are_assigned(monkeypatch):
     found = k_means(vectors, 5)
     assert len(found.labels) == 2000
     assert len(set(zip(found.labels.tolist(), truth.tolist(), strict=True))) == 5
+
+
+@pytest.mark.parametrize("sample", [20, 256])
+def test_a_table_is_clustered_by_the_block_from_where_it_lies(sample, monkeypatch):
+    monkeypatch.setattr(kmeans, "SAMPLE", sample)
+    monkeypatch.setattr(kmeans, "SMALLEST_SAMPLE", 1)
+    monkeypatch.setattr(tables, "WHOLE", 0)
+    vectors = blobs(900)[0].astype(np.float16)
+    table = tables.Table(pool(900, embedding=vectors), "embedding", np.arange(900))
+    found, wanted = k_means(table, 5), k_means(vectors.astype(np.float32), 5)
+    assert np.array_equal(found.labels, wanted.labels)
+    assert np.array_equal(found.centres, wanted.centres)
+    assert np.array_equal(found.distances, wanted.distances)
 
 
 def test_the_number_of_clusters_is_cars():
