@@ -1,5 +1,6 @@
 """The page in a browser: what it draws, what its table shows, and that data stay data."""
 
+import shutil
 import time
 from types import SimpleNamespace
 
@@ -10,6 +11,19 @@ from fake_report import HOSTILE, NEEDLE, PLACES, proof, report
 from tamis.reports.page import write
 
 ROWS = 2400
+
+
+@pytest.fixture(scope="module")  # not longer: Playwright's event loop is in the way of other tests
+def chromium():
+    """A headless Chromium, where it and Playwright are installed."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+    if found is None:
+        pytest.skip("no chromium is installed")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module")
