@@ -160,7 +160,9 @@ def _labels(looked: Opened, run: Run, group: Sequence[str]) -> list[Labelled]:
                 found.append((name, name, values))
     if looked.data is None:
         return found
-    wanted = {**groups.GROUPINGS, **{name: name for name in group}}
+    rows = len(looked)
+    usual = {t: n for t, n in groups.GROUPINGS.items() if rows <= groups.SLOW.get(t, rows)}
+    wanted = {**usual, **{name: name for name in group}}
     pool: Pool = run.score(looked.data, list(wanted.values()))
     found += [(title, name, groups.labels_of(pool, name)) for title, name in wanted.items()]
     return [one for one in found if len(set(one[2])) > 1 or one[0] in group]

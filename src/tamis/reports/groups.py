@@ -14,10 +14,14 @@ from tamis.types import Pool
 GROUPINGS: Mapping[str, str] = {
     "source": "source",
     "script": "script(of=all)",
+    "language": "language",
+    "domain": "domain",
     "length, tokens": "band(edges=[32,64,128,256,512,1024,2048],of=tokens(of=all))",
     "answers in a conversation": "band(edges=[2,3,5,9],of=turns)",
 }
 """What the rows are grouped by unless told otherwise: a title, and the column it is read from."""
+SLOW = {"language": 20_000}
+"""Groupings that take seconds, and up to how many rows they are made without being asked for."""
 MOST = 30
 """Groups that get a line of their own; the others stand in one."""
 NONE = "none"
