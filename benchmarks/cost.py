@@ -19,6 +19,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pools import written
+
 SIZES = (1_000, 10_000, 100_000)
 METHODS = {
     "top_k(by=mtld)": False,
@@ -51,7 +53,7 @@ def main() -> None:
 
 
 def measured(folder: Path, rows: list[dict[str, str]], given: argparse.Namespace) -> dict[str, Any]:
-    pools = {size: pool(folder, rows, size) for size in given.sizes}
+    pools = {size: written(folder / f"{size}.jsonl", rows, size) for size in given.sizes}
     tokens = {size: counted(folder, path) for size, path in pools.items()}
     trained = training(folder, pools[min(pools)], given.updates)
     found: dict[str, Any] = {"training": trained, "tokens": tokens, "methods": {}}
@@ -67,17 +69,6 @@ def measured(folder: Path, rows: list[dict[str, str]], given: argparse.Namespace
             print(method, size, mine[size], file=sys.stderr, flush=True)
         found["methods"][method] = mine
     return found
-
-
-def pool(folder: Path, rows: list[dict[str, str]], size: int) -> Path:
-    path = folder / f"{size}.jsonl"
-    with path.open("w", encoding="utf-8") as file:
-        for number in range(size):
-            row = dict(rows[number % len(rows)])
-            if number >= len(rows):
-                row["instruction"] += f" ({number // len(rows)})"
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return path
 
 
 def command(*arguments: str) -> tuple[dict[str, Any], float]:

@@ -18,6 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from pools import written
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -27,7 +29,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        pool(folder / "rows.jsonl", json.loads(given.source.read_text("utf-8")), given.rows)
+        written(folder / "rows.jsonl", json.loads(given.source.read_text("utf-8")), given.rows)
         for run, method in (("cover", "clean_cover"), ("mtld", "mtld")):
             tamis(folder, "select", "rows.jsonl", "--method", method, "--out", run)
         first = tamis(folder, "report", "cover", "mtld", "--out", "page.html")
@@ -44,15 +46,6 @@ def main() -> None:
         print(f"{page.stat().st_size / 1e6:.1f} MB")
         for name, seconds in opened(page, given.times).items():
             print(f"{name}: {seconds:.2f} s (median of {given.times})")
-
-
-def pool(path: Path, rows: list[dict[str, str]], size: int) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for number in range(size):
-            row = dict(rows[number % len(rows)])
-            if number >= len(rows):
-                row["instruction"] += f" ({number // len(rows)})"
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def tamis(folder: Path, *arguments: str) -> float:

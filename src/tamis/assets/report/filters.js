@@ -1,6 +1,6 @@
 // Which rows the table shows: every filter leaves some out, the order is sorted once.
 
-const filters = {
+const NO_FILTERS = {
   words: "",
   found: null,
   run: 0,
@@ -10,8 +10,8 @@ const filters = {
   score: "",
   low: NaN,
   high: NaN,
-  picked: null,
 };
+const filters = { ...NO_FILTERS, picked: null };
 const sorting = { by: "rank", down: false };
 let order = new Int32Array(0);
 let turn = 0; // a later change makes an earlier search or sort give up
@@ -151,17 +151,7 @@ function listenToFilters() {
 }
 
 function clearFilters() {
-  Object.assign(filters, {
-    words: "",
-    found: null,
-    run: 0,
-    kept: "",
-    why: "",
-    label: "",
-    score: "",
-    low: NaN,
-    high: NaN,
-  });
+  Object.assign(filters, NO_FILTERS);
   if ($("f-low")) $("f-low").disabled = $("f-high").disabled = true;
   showReasons();
   pick(null, "");
