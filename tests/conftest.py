@@ -1,5 +1,6 @@
 """Shared helpers: where the optional real data lies, and datasets made in one line."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -10,6 +11,12 @@ import pytest
 from tamis.testing import dataset
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: collections of garbage need not look through it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def shared_root() -> Path:
