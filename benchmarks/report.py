@@ -75,10 +75,11 @@ def opened(page: Path, times: int) -> dict[str, float]:
             tab.goto(page.as_uri())
             tab.evaluate("window.tamis.ready")
             ready.append(time.perf_counter() - started)
+            rows = tab.evaluate("window.tamis.rows")
             started = time.perf_counter()
             tab.fill("input[type=search]", "photosynthesis")
-            before = tab.evaluate("window.tamis.rows")
-            tab.wait_for_function(f"window.tamis.rows !== {before}", timeout=120_000)
+            while tab.evaluate("window.tamis.rows") == rows:  # the page's policy forbids waiting
+                time.sleep(0.01)
             searched.append(time.perf_counter() - started)
             browser.close()
     return {
