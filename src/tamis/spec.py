@@ -122,6 +122,7 @@ class Spec:
     params: Mapping[str, Param]
     function: Callable[..., Any] = field(repr=False)
     code: str = ""  # hash of the file, for methods that do not come with a package version
+    stored: bool = True  # False where values depend on more than ids name: the file, its fields
 
     @property
     def summary(self) -> str:
@@ -221,11 +222,17 @@ def scorer(
     unit: str = "",
     paper: str = "",
     version: int = 1,
+    stored: bool = True,
 ) -> Callable[[Function], Function]:
-    """Marks `f(batch | pool, ..., *, parameters) -> Column` as a scorer."""
+    """Marks `f(batch | pool, ..., *, parameters) -> Column` as a scorer.
+
+    One that looks at anything but the turns and tools of rows, such as another field of theirs, is
+    not `stored`: two files may have the same conversations and differ in it.
+    """
 
     def mark(function: Function) -> Function:
-        return _attach(function, "score", family, version, prefer=prefer, unit=unit, paper=paper)
+        said = {"prefer": prefer, "unit": unit, "paper": paper, "stored": stored}
+        return _attach(function, "score", family, version, **said)
 
     return mark
 
@@ -293,6 +300,7 @@ def _attach(function: Function, kind: Kind, family: Family, version: int, **said
         targets={n: inputs[n] for n in names[skip:] if inputs[n] in (Dataset, Pool)},
         params=params,
         function=function,
+        stored=said.get("stored", True),
     )
     clash = sorted(set(params) & set(spec.which_model))
     if clash:

@@ -69,7 +69,7 @@ def compute(
     executor: Executor | None = None,
 ) -> Column:
     """The column of one step for all rows of the pool, from the store where it is there."""
-    if not len(pool):
+    if not (len(pool) and step.spec.stored):
         return call(step, Batch(pool.data.table) if step.spec.scope == "row" else pool, inputs)
     folder = store.folder(step.spec.name, step.key)
     ids = pool.data.ids

@@ -15,7 +15,7 @@ from tamis.spec import scorer
 from tamis.types import Batch, Column
 
 
-@scorer(prefer="none", unit="label")
+@scorer(prefer="none", unit="label", version=2, stored=False)
 def field(batch: Batch, *, name: str) -> Column:
     """The value of a field of the source row, as text.
 

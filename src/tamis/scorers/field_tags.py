@@ -20,7 +20,7 @@ from tamis.tags import distinct
 from tamis.types import Batch, Column
 
 
-@scorer(prefer="none", unit="tags")
+@scorer(prefer="none", unit="tags", version=2, stored=False)
 def field_tags(batch: Batch, *, name: str, separator: str = "") -> Column:
     """The tags in a field of the source row.
 

@@ -9,7 +9,7 @@ from tamis.spec import scorer
 from tamis.types import Column, Pool
 
 
-@scorer(prefer="none", unit="label")
+@scorer(prefer="none", unit="label", version=2, stored=False)
 def source(pool: Pool) -> Column:
     """The path of the file that held the row, as it was given."""
     paths = [s.path for s in pool.data.sources]
