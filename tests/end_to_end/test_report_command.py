@@ -49,3 +49,10 @@ def test_what_is_no_run_gets_one_message(tamis):
     (tamis.folder / "page").mkdir()
     (tamis.folder / "page/manifest.json").write_text("{}")
     assert "is no run folder" in tamis("report", "page", code=2)
+
+
+def test_the_folder_of_the_page_is_made_and_what_cannot_be_is_told(runs):
+    runs("report", "cover", "--store", "scores", "--out", "pages/of/mine.html")
+    assert (runs.folder / "pages/of/mine.html").stat().st_size > 1_000_000
+    said = runs("report", "cover", "--store", "scores", "--out", "cover/run.toml/x.html", code=2)
+    assert "cannot be made" in said

@@ -102,11 +102,11 @@ def _bars(stream: Any) -> Iterator[Progress]:
 
         def show(step: str, done: int, total: int, /) -> None:
             now, before = time.monotonic(), steps.get(step)
+            pace = steps[step] = _pace(before, done, now)
             if step not in tasks:
                 tasks[step] = bars.add_task(step, total=total or None, rate="")
-            elif before and done < before.last:
+            elif pace is not before:  # it begins anew
                 bars.reset(tasks[step])
-            pace = steps[step] = _pace(before, done, now)
             took = now - pace.start
             rate = _rate((done - pace.first) / took) if took and done > pace.first else ""
             bars.update(tasks[step], completed=done, total=total or None, rate=rate)

@@ -99,12 +99,11 @@ def _scores(scores: list[Score]) -> None:
 def _matrix(title: str, matrix: Matrix) -> None:
     names = matrix["names"]
     lines = [
-        (name, *(None if cell is None else f"{cell:.2f}" for cell in line))
-        for name, line in zip(names, matrix["values"], strict=True)
+        (f"{at} {name}", *(None if cell is None else f"{cell:.2f}" for cell in line))
+        for at, (name, line) in enumerate(zip(names, matrix["values"], strict=True), 1)
     ]
-    numbered = [(f"{at} {name}", *line) for at, (name, *line) in enumerate(lines, 1)]
     columns = ("", *map(str, range(1, len(names) + 1)))
-    show.table(title, columns, numbered, right=range(1, len(columns)))
+    show.table(title, columns, lines, right=range(1, len(columns)))
 
 
 def _groups(grouping: Grouping, runs: list[str]) -> None:

@@ -66,15 +66,10 @@ def say(text: str) -> None:
 
 def funnel(manifest: Mapping[str, Any]) -> None:
     """Rows read, dropped by reason, selected."""
-    data = manifest["data"]
-    rejected = sum(s["rejected"] for s in data["sources"])
-    rows: list[tuple[str, int]] = [("records in the source", data["rows"] + rejected)]
-    if rejected:
-        rows.append(("  could not be read", -rejected))
-    rows += [(f"  dropped: {why}", -count) for why, count in manifest["dropped"].items()]
-    left = data["rows"] - sum(manifest["dropped"].values())
-    rows += [("  not reached by the budget", manifest["selected"] - left)]
-    rows.append(("selected", manifest["selected"]))
+    from tamis.reports.selections import funnel as counted
+
+    first, *gone, last = ((one["name"], one["rows"]) for one in counted(manifest))
+    rows = [first, *((f"  {why}", -count) for why, count in gone), last]
     table(f"{manifest['method']}, budget {manifest['budget']}", ("", "rows"), rows, right=(1,))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -92,8 +92,7 @@ def shared(names: Sequence[str], kept: Sequence[Mask]) -> Matrix:
     return _each(names, kept, lambda a, _: int(a.sum()))
 
 
-def _each(names: Sequence[str], kept: Sequence[Mask], of: object) -> Matrix:
-    assert callable(of)
+def _each(names: Sequence[str], kept: Sequence[Mask], of: Callable[[Mask, Mask], int]) -> Matrix:
     values: list[list[float | None]] = [
         [int((a & b).sum()) / of(a, b) if of(a, b) else None for b in kept] for a in kept
     ]

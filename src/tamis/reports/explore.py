@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tamis.data.write import replacing
+from tamis.data.write import made_folder, replacing
 from tamis.errors import MissingExtra, UserError
 from tamis.reports.gather import Report
 from tamis.types import Dataset
@@ -39,6 +39,7 @@ def write(report: Report, path: Path) -> Path:
     }
     table = pa.table(columns)
     schema = table.schema.append(pa.field("text", pa.string()))
+    made_folder(path.parent)
     with replacing(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
         for start, texts in _texts(opened.data):
             rows = table.slice(start, len(texts))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from tamis.errors import UserError
 from tamis.reports import blocks, distributions, groups, proofs, selections
 from tamis.reports._replay import settings
 from tamis.reports.facts import Count, Facts, Grouping, Proof, Rows, Score
-from tamis.reports.opened import Opened, opened
+from tamis.reports.opened import Opened, Selected, opened
 from tamis.reports.plane import Map, plane
 from tamis.reports.shown import ROWS, Whole, chosen, fitting, rows_of
 from tamis.run.folder import versions
@@ -57,15 +59,16 @@ def gather(
     scores = _scores(looked)
     labels = _labels(looked, run, group)
     parted = [groups.grouping(*one, looked.runs) for one in labels]
-    whole = Whole(scores, {title: values for title, _, values in labels})
+    values = {name: one.values for name, one in scores.items()}
+    whole = Whole(values, {title: names for title, _, names in labels})
     whole, said = _placed(whole, looked, run, map)
     at = chosen(looked.runs[0].ids, [one.kept for one in looked.runs], rows)
     packed: Sequence[str] = ()
     if looked.data is not None:
-        left = blocks.MOST_BYTES - SCORE_BYTES * len(at) * len(scores)
+        left = blocks.MOST_BYTES - SCORE_BYTES * len(at) * len(values)
         packed, at = fitting(looked.data, at, left)
     shown = rows_of(looked, at, whole, said)
-    told = _facts(looked, _told(looked, scores), parted, found, scores)
+    told = _facts(looked, _told(looked, scores), parted, found, values)
     return Report(told, looked, shown, packed, whole)
 
 
@@ -82,16 +85,24 @@ def _placed(whole: Whole, looked: Opened, run: Run, map: Map) -> tuple[Whole, st
     return replace(whole, places=places), f"{how}, by {run.resource('Embedder').id}"
 
 
-def _scores(looked: Opened) -> dict[str, Floats]:
+class Scored(NamedTuple):
+    """A score as one run has it: `column` is its name there."""
+
+    run: Selected
+    column: str
+    values: Floats
+
+
+def _scores(looked: Opened) -> dict[str, Scored]:
     """Every score of any run; one that differs between runs stands once for each."""
-    found: dict[str, Floats] = {}
+    found: dict[str, Scored] = {}
     for run in looked.runs:
-        for name in run.scores:
-            values = run.values(name)
-            if name in found and not np.array_equal(found[name], values, equal_nan=True):
-                name = f"{name}, {run.name}"
-            found.setdefault(name, values)
-    return dict(sorted(found.items(), key=lambda one: _marks(one[1])))  # they come last
+        for column in run.scores:
+            one = Scored(run, column, run.values(column))
+            known = found.setdefault(column, one)
+            if not np.array_equal(known.values, one.values, equal_nan=True):
+                found[f"{column}, {run.name}"] = one
+    return dict(sorted(found.items(), key=lambda named: _marks(named[1].values)))  # they come last
 
 
 def _marks(values: Floats) -> bool:
@@ -101,17 +112,18 @@ def _marks(values: Floats) -> bool:
     return not len(counts) or int(counts.max()) > NEARLY_ALL * len(there)
 
 
-def _told(looked: Opened, scores: dict[str, Floats]) -> list[Score]:
+def _told(looked: Opened, scores: Mapping[str, Scored]) -> list[Score]:
     """A histogram of each score that has a value at all, and the rows that have none."""
     found = []
-    for name, values in scores.items():
+    for name, (run, column, values) in scores.items():
         there = values[~np.isnan(values)]
         if not len(there):
             continue
         at = distributions.edges(there)
         parts = [distributions.part("pool", values, at)]
         parts += [distributions.part(one.name, values[one.kept], at) for one in looked.runs]
-        spec = selections.spec_of(_reference(name, looked), "score")
+        spec = selections.spec_of(column, "score")
+        missing = Counter(why for why in run.problems(column) if why is not None)
         found.append(
             Score(
                 name=name,
@@ -119,31 +131,10 @@ def _told(looked: Opened, scores: dict[str, Floats]) -> list[Score]:
                 prefer=spec.prefer if spec else "none",
                 edges=[float(edge) for edge in at],
                 parts=parts,
-                missing=_missing(name, looked),
+                missing=[Count(name=why, rows=rows) for why, rows in sorted(missing.items())],
             )
         )
     return found
-
-
-def _reference(name: str, looked: Opened) -> str:
-    """The column that a score's name stands for: a run's name may stand behind it."""
-    endings = [f", {one.name}" for one in looked.runs]
-    return next((name.removesuffix(end) for end in endings if name.endswith(end)), name)
-
-
-def _missing(name: str, looked: Opened) -> list[Count]:
-    """Rows without this score, by reason."""
-    mine = _reference(name, looked)
-    run = next(
-        one
-        for one in looked.runs
-        if mine in one.scores and (mine == name or name.endswith(f", {one.name}"))
-    )
-    counts: dict[str, int] = {}
-    for problem in run.problems(mine):
-        if problem is not None:
-            counts[problem] = counts.get(problem, 0) + 1
-    return [Count(name=why, rows=count) for why, count in sorted(counts.items())]
 
 
 Labelled = tuple[str, str, Sequence[str]]

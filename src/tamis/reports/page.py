@@ -20,6 +20,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from tamis.data.write import made_folder, replacing
 from tamis.reports.blocks import Conversation, arms, columns, packed, readable
 from tamis.reports.facts import Arm, Count, Effect, Facts, Method, Proof, Rows, Run
 
@@ -48,8 +49,9 @@ def html(facts: Facts, rows: Rows | None, texts: Texts | None) -> str:
 
 
 def write(path: Path, facts: Facts, rows: Rows | None, texts: Texts | None) -> None:
-    """Writes the page as `html` makes it, without holding it in memory."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    """Writes the page as `html` makes it, whole or not at all, without holding it in memory."""
+    made_folder(path.parent)
+    with replacing(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(chunks(facts, rows, texts))
 
 

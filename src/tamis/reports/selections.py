@@ -117,9 +117,9 @@ def _method(reference: str) -> str:
     return parse(reference).method
 
 
-def spec_of(reference: str, *kinds: str) -> Spec | None:
+def spec_of(reference: str, *kinds: str, allow_code: bool = False) -> Spec | None:
     """The method of a column or a reference, where there is one of this name."""
     try:
-        return find(parse(reference).method, kinds=kinds or PICKERS)
+        return find(parse(reference).method, kinds=kinds or PICKERS, allow_code=allow_code)
     except UserError:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -42,13 +43,9 @@ def chosen(ids: Sequence[str], kept: Sequence[Mask], most: int = ROWS) -> Ints:
     more than half of what can be shown, they are sampled too.
     """
     order = np.argsort(np.asarray(ids, dtype=str), kind="stable")
-    if len(ids) <= most:
-        picked = np.logical_or.reduce(list(kept))[order]
-        return np.concatenate([order[picked], order[~picked]]).astype(np.int64)
     picked = np.logical_or.reduce(list(kept))[order]
     first, others = order[picked], order[~picked]
-    room = max(most // 2, most - len(others))
-    first = first[:room]
+    first = first[: max(most // 2, most - len(others))]
     return np.concatenate([first, others[: most - len(first)]]).astype(np.int64)
 
 
@@ -110,10 +107,7 @@ def rows_of(opened: Opened, at: Ints, whole: Whole, map: str) -> Rows:
 
 def coded(name: str, values: Sequence[str | None]) -> Label:
     """A column of names as positions in a list of them, the most frequent first."""
-    counts: dict[str, int] = {}
-    for value in values:
-        if value is not None:
-            counts[value] = counts.get(value, 0) + 1
+    counts = Counter(value for value in values if value is not None)
     names = sorted(counts, key=lambda one: (-counts[one], one))
     place = {one: at for at, one in enumerate(names)}
     codes = [-1 if value is None else place[value] for value in values]

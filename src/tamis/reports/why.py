@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from tamis.errors import UserError
-from tamis.notation import parse
 from tamis.recipes.clean_cover import FAULTS
-from tamis.registry import find
 from tamis.reports import _replay
 from tamis.reports._budgets import Reached
 from tamis.reports._known import Known
 from tamis.reports._naming import rows_named, sources
 from tamis.reports._needed import Needed
 from tamis.reports.opened import opened
+from tamis.reports.selections import spec_of
 from tamis.run.session import Run
 from tamis.types import Floats
 
@@ -215,12 +213,8 @@ def _score(known: Known, name: str, row: int) -> Score:
 
 def _about(known: Known, name: str) -> tuple[str, str]:
     """The better end of a score and its unit, where its method is there."""
-    try:
-        method = parse(name).method
-        spec = find(method, kinds=("score",), allow_code=known.run.allow_code)
-    except UserError:  # a column that a recipe made, or a method of one's own
-        return "none", ""
-    return spec.prefer, spec.unit
+    spec = spec_of(name, "score", allow_code=known.run.allow_code)
+    return (spec.prefer, spec.unit) if spec else ("none", "")
 
 
 def _neighbour(known: Known, row: int) -> tuple[Neighbour | None, str]:

@@ -69,7 +69,8 @@ def domain(
     if clusters < 1 or terms < 1:
         raise UserError(f"clusters={clusters} and terms={terms}: set both to 1 or more")
     order = np.argsort(pool.ids, kind="stable").astype(np.int64)
-    marked = {name: pool.scores(column) >= share for name, column in _marks(code, mathematics)}
+    columns = {"code": code, "mathematics": mathematics}
+    marked = {name: pool.scores(column) >= share for name, column in columns.items()}
     rest = finite(pool, of) & ~np.logical_or.reduce(list(marked.values()))
     rows = order[rest[order]]
     labels = np.full(len(pool), None, dtype=object)
@@ -84,10 +85,6 @@ def domain(
     there = np.array([label is not None for label in labels], dtype=bool)
     missing = {n: mask & ~there for n, mask in carried(pool, [of]).items()}
     return Column.strings(labels.tolist(), **missing, no_vector=~there)
-
-
-def _marks(code: str, mathematics: str) -> tuple[tuple[str, str], ...]:
-    return ("code", code), ("mathematics", mathematics)
 
 
 def named(clusters: Ints, flat: Sequence[str], counts: Ints, terms: int) -> list[str]:
