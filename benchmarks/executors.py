@@ -94,7 +94,7 @@ def measured(source: Path, column: str, executor: str, rows: int) -> dict[str, A
     with tempfile.TemporaryDirectory() as folder:
         run = Run(executor=executor, model="reference", device="cpu")
         for name in ("first", "again"):
-            vars(run)["scores"] = Store(Path(folder) / name)
+            vars(run)["scores"] = Store.at(Path(folder) / name)
             started = time.perf_counter()
             scores = run.begin().score(data, [column])
             found[name] = time.perf_counter() - started

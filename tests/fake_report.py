@@ -168,7 +168,8 @@ def _groups(labels: list[Any], ranks: list[Any]) -> list[Any]:
         for i, name in enumerate(label["names"]):
             inside = codes == i
             kept = [int((inside & (rank >= 0)).sum()) for rank in ranks]
-            groups.append({"name": name, "pool": int(inside.sum()), "kept": kept})
+            raw = [None, kept[1] // 2, None]
+            groups.append({"name": name, "pool": int(inside.sum()), "kept": kept, "raw": raw})
         how = f"Groups by {label['name']}, as the scorer of that name finds them."
         found.append({"name": label["name"], "how": how, "groups": groups})
     return found
@@ -228,6 +229,7 @@ def _run(name: str, rows: int, kept: int, hostile: bool) -> Any:
             {"name": "not chosen within the budget", "rows": rest},
             {"name": "kept", "rows": kept},
         ],
+        "raw": (HOSTILE[5] if hostile else "ifd") if name == "top_k by ifd" else "",
         "quotas": {"language": {"English": 100, "Chinese": 20}} if name == "cover" else {},
         "info": {"objective": 812.25, "note": HOSTILE[0] if hostile else "converged"},
         "steps": [{"name": step, "rows": rows, "seconds": took} for step, took in steps],

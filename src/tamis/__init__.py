@@ -27,6 +27,7 @@ _HOME = {
     "benchmark": "tamis.verbs.benchmarking",
     **dict.fromkeys(("why", "diff"), "tamis.verbs.looking"),
     "report": "tamis.verbs.reporting",
+    "competence": "tamis.verbs.competence",
     **dict.fromkeys(("prove", "plan"), "tamis.verbs.proving"),
     "Proof": "tamis.proof.design",
     "Training": "tamis.training.settings",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from tamis.types import Pool as Pool
     from tamis.types import Selection as Selection
     from tamis.verbs.benchmarking import benchmark as benchmark
+    from tamis.verbs.competence import competence as competence
     from tamis.verbs.evaluating import compare as compare
     from tamis.verbs.evaluating import contamination as contamination
     from tamis.verbs.evaluating import generate as generate

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tamis.errors import UserError
 from tamis.notation import Reference, parse
 from tamis.registry import find, names, specs
+from tamis.verbs.competence import competence as competence
 from tamis.verbs.evaluating import compare as compare
 from tamis.verbs.evaluating import contamination as contamination
 from tamis.verbs.evaluating import generate as generate
@@ -44,6 +45,7 @@ class Scores:
 
     pool: Pool
     log: Sequence[Mapping[str, Any]] = ()
+    competence: Sequence[Mapping[str, Any]] = ()  # what was found of the models that were asked
 
     @property
     def table(self) -> pa.Table:
@@ -83,7 +85,8 @@ def score(
     run = begun(run, target)
     wanted = [method] if isinstance(method, str) else list(method)
     pool = run.score(read(data), [str(parse(m)) for m in wanted])
-    scores = Scores(pool, tuple(run.log))
+    found = tuple(one for told in run.judged_models.values() for one in told)
+    scores = Scores(pool, tuple(run.log), found)
     if out:
         from tamis.run.tables import write_table
 
@@ -207,7 +210,9 @@ def select(
         scores: further scores to write beside each row
         target: data to compare with, for methods that need a target set
         quota: bounds for a group of rows, as source=alpaca:100..500 or script=Han:20%..; the part
-            before the sign is a column, * stands for every other group, shares are of the budget
+            before the sign is a column, * stands for every other group, shares are of the budget;
+            or seats for all groups by their sizes, as language=*:proportional (or square_root,
+            equal)
         order: rows of the subset in pick order, or as they stood in the source
         run: store, resources and progress to use
     """

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tamis.apportion import Allocation
 from tamis.errors import UserError, nearest
 from tamis.notation import parse
 
@@ -19,17 +20,22 @@ OTHERS = "*"
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The least and the most that one group of rows may have of a budget, in the budget's unit."""
+    """The least and the most that one group of rows may have of a budget, in the budget's unit.
+
+    With an `allocation` every group of the column has a share instead, by its size.
+    """
 
     column: str  # a reference: source, script, band(of=length,edges=[50,200])
     group: str
     least: float = 0.0  # a share of the budget below 1 where `shares` says so, else rows or tokens
     most: float | None = None
     shares: tuple[bool, bool] = (False, False)
+    allocation: Allocation | None = None
+    sizes: tuple[tuple[str, int], ...] = ()  # of the groups, where they are known: see `sized`
 
     @classmethod
     def parse(cls, text: str | Quota) -> Quota:
-        """`source=alpaca:100..500`, `script=Han:20%..`, `source=*:..40%`, `script=Han:30%`."""
+        """`source=alpaca:100..500`, `script=Han:20%..`, `source=*:..40%`, `language=*:equal`."""
         if isinstance(text, Quota):
             return text
         left, colon, bounds = text.rpartition(":")
@@ -40,8 +46,10 @@ class Quota:
         if not colon or at < 1 or not group or not (low.strip() or high.strip()):
             raise UserError(
                 f"quota {text!r} is not understood: write column=group:least..most, "
-                "such as source=alpaca:100..500 or script=Han:20%.."
+                "such as source=alpaca:100..500 or script=Han:20%.., or column=*:proportional"
             )
+        if not dots and bounds.strip()[:1].isalpha():
+            return cls(str(parse(column)), group, allocation=_allocation(text, group, bounds))
         if not dots:
             high = low
         least, share = _bound(text, low) if low.strip() else (0.0, False)
@@ -51,6 +59,8 @@ class Quota:
         return cls(str(parse(column)), group, least, most, (share, share_too))
 
     def __str__(self) -> str:
+        if self.allocation:
+            return f"{self.column}={self.group}:{self.allocation}"
         low = _said(self.least, self.shares[0]) if self.least or self.most in (None, 0) else ""
         high = "" if self.most is None else _said(self.most, self.shares[1])
         same = low == high and low
@@ -62,6 +72,16 @@ class Quota:
         if self.most is None:
             return least, None
         return least, int(self.most * (total if self.shares[1] else 1) + 1e-9)
+
+
+def _allocation(text: str, group: str, given: str) -> Allocation:
+    known: dict[str, Allocation] = {name: name for name in get_args(Allocation)}
+    name = given.strip().replace("-", "_")
+    if name not in known:
+        raise UserError(f"quota {text!r}: {given.strip()!r} is no number; {nearest(name, known)}")
+    if group != OTHERS:
+        raise UserError(f"quota {text!r}: {name} shares among all groups: write * for {group!r}")
+    return known[name]
 
 
 def _bound(text: str, bound: str) -> tuple[float, bool]:
@@ -141,144 +161,41 @@ class Budget:
     def within(self, quotas: Sequence[str | Quota]) -> Budget:
         """The same budget, its rows or tokens shared out within these quotas."""
         found = tuple(Quota.parse(q) for q in quotas)
-        named = [(q.column, q.group) for q in found]
-        for column, group in named:
-            if named.count((column, group)) > 1:
+        named = [(q.column, q.group, q.allocation is not None) for q in found]
+        for column, group, _ in named:
+            if named.count((column, group, _)) > 1:
                 raise UserError(f"two quotas for {column}={group}: write one, least..most")
         return replace(self, quotas=found)
 
+    def sized(self, groups: Mapping[str, Sequence[Any]], costs: NDArray[np.int64] | None) -> Budget:
+        """The same budget, shares by the sizes that these rows give to groups, if not known yet.
 
-class Purse:
-    """What is left of a budget while rows are drawn: rows or tokens, and the quotas of groups.
+        What is selected from later, such as rows that passed a filter, does not change them.
 
-    A row is refused when its group has its most, or when taking it would leave too little to give
-    every group its least. What is refused once stays refused, so nothing needs to be asked twice.
-    """
-
-    def __init__(
-        self, budget: Budget, costs: NDArray[np.int64] | None, groups: Mapping[str, Sequence[Any]]
-    ) -> None:
-        if budget.tokens is not None and costs is None:
-            raise UserError(
-                "a budget in tokens needs the tokens of each row: set costs on the pool"
-            )
-        total = budget.tokens if budget.tokens is not None else budget.count
-        if total is None:
-            raise UserError("a fraction is of something: call Budget.of(rows) first")
-        self.left = total
-        self.costs = costs if budget.tokens is not None else None
-        self.cheapest = 1 if self.costs is None else int(self.costs.min(initial=total))
-        columns = dict.fromkeys(quota.column for quota in budget.quotas)
-        self.tallies = [
-            Tally.of([q for q in budget.quotas if q.column == c], groups[c], total, self.costs)
-            for c in columns
+        Args:
+            groups: the labels of all rows, by column
+            costs: tokens of each row where the budget is in tokens
+        """
+        unit = costs if self.tokens is not None else None
+        found = [
+            replace(q, sizes=sizes(groups[q.column], unit)) if q.allocation and not q.sizes else q
+            for q in self.quotas
         ]
+        return replace(self, quotas=tuple(found))
 
-    def cost(self, row: int) -> int:
-        """What a row costs, in the unit of the budget."""
-        return 1 if self.costs is None else int(self.costs[row])
-
-    def ends(self, row: int) -> bool:
-        """Whether nothing more can be taken, or a row does not fit and no group waits for less."""
-        if self.left < self.cheapest or not self.left:
-            return True
-        return self.cost(row) > self.left and not any(tally.owed for tally in self.tallies)
-
-    def takes(self, row: int) -> bool:
-        """Pays for a row if the quotas allow it."""
-        cost = self.cost(row)
-        if not all(tally.allows(row, cost, self.left) for tally in self.tallies):
-            return False
-        self.left -= cost
-        for tally in self.tallies:
-            tally.count(row, cost)
-        return True
-
-    def report(self) -> dict[str, dict[str, Any]]:
-        """What each group with a quota has, and its bounds."""
-        return {key: value for tally in self.tallies for key, value in tally.report().items()}
+    @property
+    def allocates(self) -> bool:
+        """Whether a quota shares the budget by the sizes of groups."""
+        return any(quota.allocation for quota in self.quotas)
 
 
-@dataclass(slots=True)
-class Tally:
-    """How much each group of one column has, and how much its quotas still ask for."""
-
-    column: str
-    names: list[str]
-    group: NDArray[np.int64]  # of each row, -1 where there is no label
-    least: NDArray[np.int64]
-    most: NDArray[np.int64]
-    has: NDArray[np.int64]
-    asked: set[int]  # groups that a quota bounds
-    owed: int
-
-    @classmethod
-    def of(
-        cls,
-        quotas: Sequence[Quota],
-        labels: Sequence[Any],
-        total: int,
-        costs: NDArray[np.int64] | None,
-    ) -> Tally:
-        """The quotas of one column; raises UserError for one that the rows cannot meet."""
-        column = quotas[0].column
-        names = sorted({str(label) for label in labels if label is not None})
-        place = {name: i for i, name in enumerate(names)}
-        group = np.array([-1 if x is None else place[str(x)] for x in labels], dtype=np.int64)
-        least, most = np.zeros(len(names), np.int64), np.full(len(names), total, np.int64)
-        weights = np.ones(len(group), np.int64) if costs is None else costs
-        there = np.bincount(group[group >= 0], weights[group >= 0], len(names))
-        named = {quota.group for quota in quotas} - {OTHERS}
-        asked: set[int] = set()
-        for quota in quotas:
-            low, high = quota.of(total)
-            if quota.group != OTHERS and quota.group not in place:
-                raise UserError(f"quota {quota}: no row has it; {nearest(quota.group, names)}")
-            others = [i for i, name in enumerate(names) if name not in named]
-            which = others if quota.group == OTHERS else [place[quota.group]]
-            asked.update(which)
-            for i in which:
-                least[i], most[i] = low, total if high is None else high
-                if least[i] > min(there[i], most[i]):
-                    raise UserError(
-                        f"quota {quota} asks for {low:,} of {column}={names[i]}, and only "
-                        f"{min(int(there[i]), int(most[i])):,} can be had: ask for less"
-                    )
-        if least.sum() > total:
-            raise UserError(
-                f"the quotas on {column} ask for {least.sum():,} together, and the budget is "
-                f"{total:,}: ask for less or raise the budget"
-            )
-        return cls(column, names, group, least, most, np.zeros_like(least), asked, int(least.sum()))
-
-    def allows(self, row: int, cost: int, left: int) -> bool:
-        """Whether a row of that cost fits its group's most and leaves enough for what is owed."""
-        at = self.group[row]
-        if at < 0:
-            return left - cost >= self.owed
-        if self.has[at] + cost > self.most[at]:
-            return False
-        return bool(left - cost >= self.owed - self._pays(at, cost))
-
-    def count(self, row: int, cost: int) -> None:
-        """Counts a row that was taken."""
-        at = self.group[row]
-        if at >= 0:
-            self.owed -= self._pays(at, cost)
-            self.has[at] += cost
-
-    def _pays(self, at: int, cost: int) -> int:
-        return min(cost, max(int(self.least[at] - self.has[at]), 0))
-
-    def report(self) -> dict[str, dict[str, Any]]:
-        """Of each group with a quota: what it has, its bounds, and whether its least is met."""
-        return {
-            f"{self.column}={name}": {
-                "has": int(self.has[i]),
-                "least": int(self.least[i]),
-                "most": int(self.most[i]),
-                "met": bool(self.has[i] >= self.least[i]),
-            }
-            for i, name in enumerate(self.names)
-            if i in self.asked
-        }
+def sizes(
+    labels: Sequence[Any], costs: NDArray[np.int64] | None = None
+) -> tuple[tuple[str, int], ...]:
+    """Each group and its rows, or tokens where there are costs; no label is in no group."""
+    there = np.array([label is not None for label in labels], bool)
+    names = np.array([str(label) for label in labels if label is not None], dtype=object)
+    found, place = np.unique(names, return_inverse=True)
+    weights = None if costs is None else costs[there]
+    counts = np.bincount(place, weights, len(found)).astype(np.int64)
+    return tuple(zip(found.tolist(), counts.tolist(), strict=True))

@@ -107,6 +107,7 @@ def a_run(store: str, *, embedder_id: str = "fake") -> Run:
         yes_no=FakeYesNo(),
         languages="words",  # the same whatever is installed
         segmenter="clusters",
+        competence="off",  # stand-ins read nothing
         target=dataset(),
     )
     run.trainer = FakeTrainer(run)

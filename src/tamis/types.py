@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from tamis.budget import Budget, Purse
+from tamis.budget import Budget
 from tamis.errors import UserError, nearest
+from tamis.purse import Purse
 
 Part = Literal["instruction", "response", "all"]
 """Which turns of a conversation a text scorer reads, joined by line breaks."""
@@ -361,17 +362,27 @@ class Selection:
         return len(self.rows)
 
     @classmethod
-    def take(cls, pool: Pool, budget: Budget, picks: Iterable[tuple[int, float]]) -> Selection:
+    def take(
+        cls,
+        pool: Pool,
+        budget: Budget,
+        picks: Iterable[tuple[int, float]],
+        dropped: Mapping[str, Ints] | None = None,
+    ) -> Selection:
         """Draws (row, gain) pairs until the budget is spent: the one place that knows budgets.
 
         A token budget ends before the first row that does not fit, so that a smaller budget's
         selection is a prefix of a larger one's; it is never exceeded. A row that a quota refuses is
         passed over, and a generator is told so: `yield` gives it False, and True for a row taken.
-        One pick more than needed is drawn, so that it hears of every row that was taken.
+        One pick more than needed is drawn, so that it hears of every row that was taken. Rows that
+        were `dropped` cannot be picked: no seats of a group are counted on them.
         """
         limit = budget.of(len(pool))
         groups = {quota.column: pool.labels(quota.column) for quota in limit.quotas}
-        purse = Purse(limit, pool.costs, groups)
+        pickable = np.ones(len(pool), bool)
+        for rows_dropped in (dropped or {}).values():
+            pickable[rows_dropped] = False
+        purse = Purse(limit, pool.costs, groups, pickable)
         rows: list[int] = []
         gains: list[float] = []
         drawn = iter(picks)
@@ -389,7 +400,8 @@ class Selection:
                 rows.append(row)
                 gains.append(gain)
         info = {"quotas": purse.report()} if limit.quotas else {}
-        return cls(np.asarray(rows, np.int64), np.asarray(gains, np.float64), info)
+        gone = dict(dropped or {})
+        return cls(np.asarray(rows, np.int64), np.asarray(gains, np.float64), info, gone)
 
 
 def order_by(values: Floats, ids: NDArray[np.str_], *, descending: bool = True) -> Ints:

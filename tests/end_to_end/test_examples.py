@@ -49,7 +49,7 @@ def test_examples_name_methods_and_settings_that_exist():
     from tamis.verbs.proving import _check
 
     files = sorted(EXAMPLES.glob("*.toml"))
-    assert len(files) == 3
+    assert len(files) == 4
     for file in files:
         settings = tomllib.loads(file.read_text())
         Training(**settings["train"])

@@ -27,6 +27,8 @@ BY_SEED = {
     *("random", "length_matched_random", "gumbel_top_k", "stratified", "percentile_band"),
     *("dq", "tsds", "k_center", "novel_select", "cluster_quota"),
 }
+LEAVES_OUT = {"deita_filter", "k_center", "percentile_band", "sieve"}
+"""They pass over rows as they pick: copies, rows outside of a band, rows not kept in time."""
 READ_NO_COLUMN = {"random", "length_matched_random"}
 
 every_selector = pytest.mark.parametrize("spec", SELECTORS, ids=lambda spec: spec.name)
@@ -221,6 +223,37 @@ def test_quotas_hold_for_every_selector(spec, pool, most, least, count):
     assert has["has"] == picked.count("l1") and has["met"] == (has["has"] >= least)
     if len(choose(spec, pool, Budget(count=len(pool)))) == len(pool):  # it leaves out no row
         assert has["met"]
+
+
+@every_selector
+@given(
+    pool=pools(),
+    allocation=st.sampled_from(["proportional", "square_root", "equal"]),
+    count=st.integers(1, 20),
+    holes=st.lists(st.booleans(), min_size=30, max_size=30),
+)
+@quick
+def test_every_selector_gives_each_group_its_seats(spec, pool, allocation, count, holes):
+    """Within one row, or the report says that a group has too few."""
+    labels = np.array(pool.labels("label"))
+    gone = np.array(holes[: len(pool)]) & (labels == "l0")
+    score = np.where(gone, np.nan, pool.scores("score"))
+    vectors = np.where(gone[:, None], np.nan, pool.vectors("embedding"))
+    columns = Pool.of(pool.data, score=score, embedding=vectors, label=labels.tolist()).columns
+    columns = {**columns, "tags": Column.tags(pool.labels("tags"), missing=gone)}
+    holed = Pool(pool.data, columns, pool.rows, pool.costs)
+    chosen = choose(spec, holed, Budget(count=count).within([f"label=*:{allocation}"]))
+    picked = labels[chosen.rows]
+    told = chosen.info["quotas"]
+    assert len(chosen) <= count and set(told) == {f"label={name}" for name in labels}
+    for name, group in told.items():
+        assert group["has"] == (picked == name.removeprefix("label=")).sum() <= group["most"]
+        assert group["size"] == (labels == name.removeprefix("label=")).sum()
+        assert group["met"] == (group["has"] == group["most"])
+    if spec.name not in LEAVES_OUT:  # it picks every row that has what it looks at
+        can = {name: group["can_be_picked"] for name, group in told.items()}
+        assert len(chosen) == min(count, sum(can.values()))
+        assert all(group["met"] for group in told.values())
 
 
 def test_a_budget_of_nothing_is_refused():

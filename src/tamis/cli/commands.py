@@ -45,7 +45,8 @@ def score(given: Given) -> None:
         judges.took(run.judges)
     rows = _summary(scores)
     if given["json"]:
-        return show.as_json({"rows": len(data), "columns": rows, "out": given["out"]})
+        told = {"rows": len(data), "columns": rows, "out": given["out"]}
+        return show.as_json({**told, "competence": scores.competence})
     names = ("column", "scored", "mean", "min", "5%", "median", "95%", "max", "without a score")
     listed = [[r.get(n, "") for n in names[:-1]] + [_why(r["problems"])] for r in rows]
     show.table(f"{len(data):,} rows", names, listed, right=range(1, 8))
@@ -87,7 +88,7 @@ def _plan(
     """What `--dry-run` shows: rows that the store has and rows to compute, for each column."""
     rows = []
     for step in run.plan(data, methods):
-        _, missing = run.scores.read(run.scores.folder(step.spec.name, step.key), data.ids)
+        missing = run.scores.missing(run.scores.folder(step.spec.name, step.key), data.ids)
         rows.append(
             (step.name, step.spec.scope, len(data) - int(missing.sum()), int(missing.sum()))
         )

@@ -18,6 +18,7 @@ from tamis.cli import (
     answers,
     benchmarking,
     commands,
+    competence,
     evaluating,
     flags,
     judges,
@@ -170,6 +171,10 @@ PASSED_ON = "Any other --NAME VALUE is a parameter of the method: `tamis methods
 _add(commands.demo, *flags.flags_of(api.demo), *RUN)
 _add(commands.inspect, flags.FILES, *READ, *RUN)
 _add(commands.methods, flags.NAME, *flags.flags_of(api.methods, "name"))
+_add(
+    competence.competence,
+    *(flags.FILES, *flags.flags_of(api.competence, "data", "run"), *READ, *RUN),
+)
 _add(
     commands.score,
     *(flags.FILES, *flags.flags_of(api.score, "data", "run"), *READ, *RUN, *ASK, flags.DRY_RUN),

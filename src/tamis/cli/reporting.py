@@ -67,7 +67,7 @@ def tables(facts: Facts) -> None:
         if matrix is not None:
             _matrix(title, matrix)
     for grouping in facts["groups"]:
-        _groups(grouping, [run["name"] for run in facts["runs"]])
+        _groups(grouping, facts["runs"])
     if facts["failures"]:
         lines = [(one["name"], one["rows"]) for one in facts["failures"]]
         show.table("could not be read or scored", ("", "rows"), lines, right=(1,))
@@ -106,20 +106,23 @@ def _matrix(title: str, matrix: Matrix) -> None:
     show.table(title, columns, lines, right=range(1, len(columns)))
 
 
-def _groups(grouping: Grouping, runs: list[str]) -> None:
-    """Counts and shares of each group, before and after."""
-    before = sum(group["pool"] for group in grouping["groups"])
-    after = [sum(group["kept"][at] for group in grouping["groups"]) for at in range(len(runs))]
-    lines = [
-        (
-            *(group["name"], group["pool"], f"{group['pool'] / before:.1%}"),
-            *(
-                cell
-                for kept, total in zip(group["kept"], after, strict=True)
-                for cell in (kept, f"{kept / total:.1%}" if total else "")
-            ),
-        )
-        for group in grouping["groups"]
+def _groups(grouping: Grouping, runs: list[Run]) -> None:
+    """Counts and shares of each group: before, after, and as a raw ranking would have it."""
+    groups = grouping["groups"]
+    parts = {"pool": [group["pool"] for group in groups]}
+    for at, run in enumerate(runs):
+        parts[run["name"]] = [group["kept"][at] for group in groups]
+        if run["raw"]:
+            parts[f"{run['name']}, raw ranking by {run['raw']}"] = [
+                group["raw"][at] or 0 for group in groups
+            ]
+    shared = [
+        [(count, f"{count / (sum(counts) or 1):.1%}") for count in counts]
+        for counts in parts.values()
     ]
-    columns = ("", "pool", "", *(cell for name in runs for cell in (name, "")))
+    lines = [
+        (group["name"], *(cell for counts in shared for cell in counts[at]))
+        for at, group in enumerate(groups)
+    ]
+    columns = ("", *(cell for name in parts for cell in (name, "")))
     show.table(grouping["name"], columns, lines, right=range(1, len(columns)))

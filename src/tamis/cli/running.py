@@ -48,5 +48,7 @@ def running(given: Mapping[str, Any]) -> Iterator[Run]:
     said = flags.pairs(given.get("training") or [])
     training = Training.parse(said) if said else None
     settings = {**flags.values_of(Run, given), "asking": asking, "training": training}
+    if given.get("strict") and settings.get("competence") == "warn":
+        settings["competence"] = "strict"
     with progress() as display:
-        yield Run(**settings, progress=display)
+        yield Run(**settings, progress=display, say=show.say)

@@ -81,5 +81,8 @@ def quotas(groups: Mapping[str, Mapping[str, Any]], asked: Sequence[str]) -> Non
     title = "quotas " + ", ".join(asked)
     table(title, ("group", "has", "at least", "at most"), rows, right=(1, 2, 3))
     short = [name for name, g in groups.items() if not g["met"]]
+    whole = [name for name, g in groups.items() if g.get("can_be_picked") == g["has"]]
+    if whole:
+        say(f"all that can be picked of {', '.join(whole)}; what is left goes to the others")
     if short:
         say(f"not met: {', '.join(short)}; other quotas or the method left too few rows for them")

@@ -16,10 +16,11 @@ import numpy as np
 from pydantic import AfterValidator
 
 from tamis.errors import UserError
-from tamis.judging.rubric_files import Rubric
+from tamis.judging.rubric_files import Rubric, spoken
 from tamis.judging.rubrics import (
     examples,
     frame,
+    in_words,
     open_marks,
     question,
     rubric,
@@ -27,7 +28,7 @@ from tamis.judging.rubrics import (
     stated,
     unfilled,
 )
-from tamis.judging.verdict import Read, verdict
+from tamis.judging.verdict import Read, heard, verdict
 from tamis.protocols import Answer, Judge, Question
 from tamis.templates import said
 from tamis.types import Batch, Column, masks
@@ -64,21 +65,32 @@ def judged(
     parameters: Mapping[str, str] | None = None,
     count: int | None = None,
     fields: Mapping[str, str] | None = None,
+    languages: Sequence[str] | None = None,
 ) -> Verdicts:
     """The verdicts on the rows of a batch, each asked about by itself.
 
     `count` is how many numbers a verdict of the kind `numbers` has; `fields` are the row's names of
-    the fields that the rubric quotes, where they differ.
+    the fields that the rubric quotes, where they differ. `languages` are those of the rows, where
+    each is asked about in its own; without them all are, as the rubric is written.
     """
     texts, problems = shown(batch, about, fields)
     parameters = {**({} if count is None else {"count": str(count)}), **(parameters or {})}
     there = [row for row, problem in enumerate(problems) if problem is None]
-    questions = [question(about, texts[row], parameters) for row in there]
-    found = asked(judge, questions, about, count)
+    said = [in_language_of(row, about, languages) for row in there]
+    questions = [
+        question(one, texts[row], {k: in_words(one.language, v) for k, v in parameters.items()})
+        for row, one in zip(there, said, strict=True)
+    ]
+    found = asked(judge, questions, about, count, said)
     values: list[Any] = [None] * len(batch)
     for row, read in zip(there, found, strict=True):
         values[row], problems[row] = read.value, read.problem
     return Verdicts(values, problems)
+
+
+def in_language_of(row: int, about: Rubric, languages: Sequence[str] | None) -> Rubric:
+    """The rubric as a row of a batch is asked about."""
+    return about if languages is None else spoken(about, languages[row])
 
 
 def asked(
@@ -86,28 +98,36 @@ def asked(
     questions: Sequence[Question],
     about: Rubric,
     count: int | Sequence[int] | None = None,
+    said: Sequence[Rubric] | None = None,
 ) -> list[Read]:
     """The verdict on each question; one that cannot be read is asked for once more.
 
-    `count` is how many numbers a verdict has: the same for all, or one for each question.
+    `count` is how many numbers a verdict has: the same for all, or one for each question. `said`
+    is the rubric as each question has it, where they are in several languages.
     """
     counts = list(count) if isinstance(count, Sequence) else [count] * len(questions)
+    spoken_as = list(said) if said is not None else [about] * len(questions)
     answers = judge.ask(questions) if questions else []
-    found = [read_answer(a, about, n) for a, n in zip(answers, counts, strict=True)]
+    found = [
+        read_answer(answer, about, number, one)
+        for answer, number, one in zip(answers, counts, spoken_as, strict=True)
+    ]
     lost = [at for at, read in enumerate(found) if read.problem == "unparsed"]
-    again = [_once_more(questions[at], answers[at].text, about) for at in lost]
+    again = [_once_more(questions[at], answers[at].text, spoken_as[at]) for at in lost]
     for at, answer in zip(lost, judge.ask(again) if again else (), strict=True):
-        found[at] = read_answer(answer, about, counts[at])
+        found[at] = read_answer(answer, about, counts[at], spoken_as[at])
     return found
 
 
-def read_answer(answer: Answer, about: Rubric, count: int | None = None) -> Read:
+def read_answer(
+    answer: Answer, about: Rubric, count: int | None = None, said: Rubric | None = None
+) -> Read:
     """The verdict in an answer; one that was cut off may still hold it where it comes first."""
     if answer.problem is None:
-        return verdict(answer.text, about, count)
+        return heard(answer.text, about, count, said)
     if answer.problem == "cut_off" and about.line == "first":
         whole_lines = answer.text.rpartition("\n")[0]  # of "4.5", "4." may be all that came
-        read = verdict(whole_lines, about, count)
+        read = heard(whole_lines, about, count, said)
         if read.problem is None:
             return read
     return Read(problem=answer.problem)
@@ -116,7 +136,7 @@ def read_answer(answer: Answer, about: Rubric, count: int | None = None) -> Read
 def _once_more(before: Question, answer: str, about: Rubric) -> Question:
     said_then = ("assistant", answer or "(nothing)")
     kind = "tags" if about.verdict == "explained_tags" else about.verdict
-    again = frame()["again"]
+    again = frame(about.language)["again"]
     reminder = ("user", str(again.get(kind, again[about.line])))
     return replace(before, messages=(*before.messages, said_then, reminder))
 
@@ -219,7 +239,17 @@ def fits(*kinds: str, marks: Sequence[str] = ()) -> AfterValidator:
 
 
 def _fits(about: Rubric, marks: Sequence[str]) -> None:
-    """UserError where a mark stays open, nothing of a row is shown, or an example is no answer."""
+    """UserError where a mark stays open, nothing of a row is shown, or an example is no answer.
+
+    All of it holds for every language of the rubric.
+    """
+    for code in about.translations:
+        try:
+            _fits(spoken(about, code), marks)
+        except UserError as error:
+            raise UserError(f"[{code}] {error}") from None
+        if set(open_marks(spoken(about, code))) != set(open_marks(about)):
+            raise UserError(f"[{code}] its marks are not those of the rubric: {open_marks(about)}")
     strange = next((mark for mark in open_marks(about) if mark not in marks), None)
     if strange:
         raise UserError(unfilled(strange, dict.fromkeys([*marks, *scale(about)], "")))

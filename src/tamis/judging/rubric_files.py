@@ -34,6 +34,28 @@ QUOTED = re.compile(r"(?<!\{)\{(question|answer|field:[^{}]+)\}(?!\})")
 _LIKE_A_MARK = re.compile(r"(?<!\{)\{\s*(question|answer|field\s*:[^{}]*)\s*\}(?!\})", re.I)
 _WRITTEN = re.compile(r"\{(question|answer|field:\S(?:[^{}]*\S)?)\}")
 _BETWEEN = re.compile(r"[-_\s]+")
+CODES = frozenset(
+    "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da "
+    "de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy "
+    "hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg "
+    "li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or "
+    "os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta "
+    "te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu".split()
+)
+"""ISO 639-1: what `language` calls languages."""
+
+
+class Translation(BaseModel):
+    """What a rubric says in another language; what is left out stays as the rubric has it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ask: str
+    system: str = ""
+    labels: tuple[str, ...] = ()
+    rules: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    word: str = ""
+    examples: tuple[str, ...] = ()
 
 
 class Rubric(BaseModel):
@@ -53,6 +75,13 @@ class Rubric(BaseModel):
     tokens: int = Field(512, gt=0)
     temperature: float = Field(0.0, ge=0)
     examples: tuple[str, ...] = ()
+    language: str = "en"
+    translations: Mapping[str, Translation] = Field(default_factory=dict)
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages that it can be asked in."""
+        return frozenset((self.language, *self.translations))
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -70,6 +99,15 @@ def undressed(label: str) -> str:
     return same(unwrapped(bare(label)))
 
 
+def spoken(about: Rubric, language: str) -> Rubric:
+    """The rubric in a language; as it is written where it has no translation into it."""
+    if language not in about.translations:
+        return about
+    told = about.translations[language]
+    there = {name: value for name, value in told if value}
+    return about.model_copy(update={**there, "language": language, "translations": {}})
+
+
 def checked(text: str, name: str) -> Rubric:
     """The rubric in a TOML text; UserError names every fault."""
     try:
@@ -77,12 +115,16 @@ def checked(text: str, name: str) -> Rubric:
     except tomllib.TOMLDecodeError as error:
         hint = "; text stands in quotes, of several lines in three: ask = '''...'''"
         raise UserError(f"{name} is no TOML file: {error}{hint}") from None
+    if "translations" in given:
+        raise UserError(f"{name}: a translation is a table named after its language, such as [zh]")
+    told = {code: part for code, part in given.items() if code in CODES and isinstance(part, dict)}
+    own = {key: value for key, value in given.items() if key not in told}
     try:
-        found = Rubric(**given)
+        found = Rubric(**own, translations=told)  # type: ignore[arg-type]  # checked there
     except ValidationError as error:
         faults = [_sentence(wrong, given) for wrong in error.errors()]
     else:
-        faults = list(_faults(found, given))
+        faults = [*_faults(found, own), *_translation_faults(found)]
         if not faults:
             return found
     raise UserError("\n".join(f"{name}: {fault}" for fault in faults))
@@ -90,9 +132,13 @@ def checked(text: str, name: str) -> Rubric:
 
 def _sentence(wrong: Any, given: Mapping[str, Any]) -> str:
     """One fault that the types show."""
-    key = ".".join(str(part + 1 if isinstance(part, int) else part) for part in wrong["loc"])
+    place = [part for part in wrong["loc"] if part != "translations"]
+    key = ".".join(str(part + 1 if isinstance(part, int) else part) for part in place)
     if wrong["type"] == "extra_forbidden":
-        return f"there is no key {key!r}; {nearest(key, Rubric.model_fields)}"
+        if isinstance(wrong["input"], dict):
+            return f"there is no language [{key}]: translations are named by ISO 639-1, as [zh]"
+        known = Rubric.model_fields if len(place) == 1 else Translation.model_fields
+        return f"there is no key {key!r}; {nearest(str(place[-1]), known)}"
     if wrong["type"] == "missing":
         return f"{key} is missing: it holds the question, with {{question}} and {{answer}} in it"
     if key == "verdict":
@@ -122,6 +168,33 @@ def _faults(found: Rubric, given: Mapping[str, Any]) -> Iterator[str]:
     yield from _labels(found)
     if found.verdict == "rules" and not (found.rules and all(found.rules.values())):
         yield "rules are a table of a list for each task: rules.summary = ['Is it short?', ...]"
+
+
+def _translation_faults(about: Rubric) -> Iterator[str]:
+    """Faults of what is said in other languages, each after the language."""
+    if about.language not in CODES:
+        yield f"language is a code of ISO 639-1, such as en or zh, got {about.language!r}"
+    for code, told in about.translations.items():
+        said = spoken(about, code)
+        faults = [*_faults(said, {}), *_differences(about, told)]
+        if set(said.marks) != set(about.marks):
+            shown = ", ".join(f"{{{mark}}}" for mark in about.marks)
+            faults.append(f"ask shows other parts of the row than the rubric: {shown}")
+        yield from (f"[{code}] {fault}" for fault in faults)
+        if code == about.language:
+            yield f"[{code}] is the rubric's own language"
+
+
+def _differences(about: Rubric, told: Translation) -> Iterator[str]:
+    """What a translation has that the rubric lacks, or the other way round."""
+    if bool(told.system.strip()) != bool(about.system.strip()):
+        yield "system is translated where the rubric has one, and only there"
+    if told.labels and len(told.labels) != len(about.labels):
+        yield f"labels are as many as the rubric's and in their order: {list(about.labels)}"
+    if told.rules or about.rules:
+        counts = {task: len(rules) for task, rules in about.rules.items()}
+        if {task: len(rules) for task, rules in told.rules.items()} != counts:
+            yield f"rules are those of the rubric, in their order: {counts}"
 
 
 def _slips(ask: str) -> Iterator[str]:

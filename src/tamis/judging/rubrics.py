@@ -14,9 +14,13 @@
     tokens = 512          most tokens of an answer
     temperature = 0
     examples = [...]      answers of the right form, for estimates and trials
+    language = "en"       what it is written in
+    [zh]                  the same in another language, named by ISO 639-1: ask, system where the
+                          rubric has one, and labels (in the rubric's order), rules, word, examples
 
 What a row says is quoted between lines with a code that does not occur in it, so that no row can
-end its own quotation; the sentences around a rubric stand in assets/rubrics/_frame.toml.
+end its own quotation; the sentences around a rubric stand in assets/rubrics/_frame.toml, in other
+languages in _frame_zh.toml and so on. A rubric in a language without such a file gets English ones.
 """
 
 from __future__ import annotations
@@ -94,10 +98,26 @@ def _packaged(name: str) -> str:
     return files("tamis").joinpath(f"assets/rubrics/{name}.toml").read_text("utf-8")
 
 
+def frame(language: str = "en") -> Mapping[str, Any]:
+    """The sentences around every rubric in a language; English ones where there are none in it."""
+    return _sentences(f"_frame_{language}" if language in framed() else "_frame")
+
+
 @cache
-def frame() -> Mapping[str, Any]:
-    """The sentences around every rubric."""
-    return tomllib.loads(_packaged("_frame"))
+def _sentences(name: str) -> Mapping[str, Any]:
+    return tomllib.loads(_packaged(name))
+
+
+@cache
+def framed() -> frozenset[str]:
+    """The languages besides English in which there are such sentences."""
+    names = (file.name for file in files("tamis").joinpath("assets/rubrics").iterdir())
+    return frozenset(n[len("_frame_") : -len(".toml")] for n in names if n.startswith("_frame_"))
+
+
+def in_words(language: str, parameter: str) -> str:
+    """The value of a method's parameter, such as accuracy, as a prompt in a language says it."""
+    return str(frame(language).get("parameters", {}).get(parameter, parameter))
 
 
 def question(
@@ -107,15 +127,15 @@ def question(
 
     `parameters` fill the other marks, as they are; one that is missing is an error.
     """
-    code = _code(texts)
+    code, around = _code(texts), frame(about.language)
     given = {"code": code, **scale(about), **(parameters or {})}
     parts = QUOTED.split(about.ask.strip())
     for at in range(1, len(parts), 2):
-        parts[at] = quoted(parts[at], texts[parts[at]], code)
+        parts[at] = quoted(parts[at], texts[parts[at]], code, about.language)
     parts[::2] = [_filled(part, given) for part in parts[::2]]
-    notice = _filled(frame()["notice"], given) if about.marks else ""
+    notice = _filled(around["notice"], given) if about.marks else ""
     system = "\n".join(part for part in (_filled(about.system, given), notice.strip()) if part)
-    asked = "".join(parts) + "\n" + _filled(frame()[about.line][about.verdict], given)
+    asked = "".join(parts) + "\n" + _filled(around[about.line][about.verdict], given)
     messages = [("system", system)] if system else []
     return Question(
         (*messages, ("user", asked.strip())),
@@ -126,10 +146,11 @@ def question(
     )
 
 
-def quoted(name: str, text: str, code: str) -> str:
+def quoted(name: str, text: str, code: str, language: str = "en") -> str:
     """A text between lines that it cannot contain."""
-    shown = name.removeprefix("field:")
-    lines = (_filled(frame()[edge], {"name": shown, "code": code}) for edge in ("begins", "ends"))
+    around, shown = frame(language), name.removeprefix("field:")
+    given = {"name": around.get("names", {}).get(shown, shown), "code": code}
+    lines = (_filled(around[edge], given) for edge in ("begins", "ends"))
     return f"\n{text}\n".join(lines)
 
 

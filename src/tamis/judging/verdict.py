@@ -4,9 +4,10 @@ Only the line that the rubric names is looked at, the last one unless it says th
 judge quotes on the way, or a row smuggles into its reasons, is not a verdict. The rubric's word, or
 "verdict", stands before a colon or an equals sign; an answer of one line can do without. How the
 line is dressed (bold, brackets, digits of another script, 4/5 on a scale to 5) does not matter;
-anything else on it does. A JSON object counts where it is the whole answer or ends it. What cannot
-be read is `unparsed`, what is off the scale `out_of_range`, a yes to all with a no to one rule
-`inconsistent`; nothing is guessed.
+anything else on it does. Yes and no are read in all the languages of _frame.toml, and 4,5 is a
+number where the rubric is in a language that writes it so. A JSON object counts where it is the
+whole answer or ends it. What cannot be read is `unparsed`, what is off the scale `out_of_range`, a
+yes to all with a no to one rule `inconsistent`; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -22,14 +23,21 @@ from tamis.judging.rubric_files import Rubric, same, undressed
 from tamis.judging.rubrics import frame
 
 NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
-_SCALED = re.compile(
-    rf"({NUMBER})(?:\s*(?:points?|stars?|分|点|점))?"
-    rf"(?:\s*\(?(?:/|(?:out )?of)\s*({NUMBER})(?:\s*(?:points?|stars?|分|点|점))?\)?)?",
-    re.I,
+_UNIT = (
+    r"(?:\s*(?:points?|stars?|分|点|點|점|星|punkten?|puntos?|punti|étoiles?|estrellas?|sternen?))?"
 )
+_SCALED = re.compile(
+    rf"({NUMBER}){_UNIT}(?:\s*\(?(?:/|(?:out )?of|sur|de|von|di|из)\s*({NUMBER}){_UNIT}\)?)?", re.I
+)
+_COMMA = frozenset("cs da de el es fi fr hu id it nb nl no pl pt ro ru sv tr uk vi".split())
+"""Languages that write 4,5 for a number with parts."""
 _BULLET = re.compile(r"^(?:#{1,6}|[-*•+])\s+")
 _BEFORE = re.compile(r"^(?:(?:my|the|final|overall|total)\s+){1,3}", re.I)
-_RULE = re.compile(r"^(?:[-*•+]\s+)?(?:rule\s*)?#?([0-9]{1,3})\s*[:.)]\s*(yes|no)\b", re.I)
+_RULE = re.compile(
+    r"^(?:[-*•+]\s+)?(?:(?:rule|règle|regla|regel|第|规则|規則)\s*)?#?([0-9]{1,3})\s*(?:条|條)?"
+    r"\s*[:.)、]\s*(\w+)",
+    re.I,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +77,30 @@ def verdict(text: str, about: Rubric, count: int | None = None) -> Read:
     return _with_rules(read, ticks, about, count)
 
 
+def heard(text: str, about: Rubric, count: int | None = None, said: Rubric | None = None) -> Read:
+    """The verdict of an answer to a rubric that was asked in another language, as `said` has it.
+
+    An answer in the form of the rubric as it is written counts too; a label is the rubric's own.
+    """
+    if said is None or said is about:
+        return verdict(text, about, count)
+    read = verdict(text, said, count)
+    if read.problem == "unparsed":
+        return verdict(text, about, count)
+    if about.verdict == "label" and read.problem is None:
+        return Read(about.labels[said.labels.index(read.value)])
+    return read
+
+
 @cache
 def words(word: str) -> frozenset[str]:
-    """What can stand before a verdict: the rubric's word, its translations, and `verdict`.
+    """What can stand before a verdict: the rubric's word, what it is elsewhere, and `verdict`.
 
     All without the words that are passed over in front of it.
     """
-    named = [word, "verdict", *frame()["words"].get(word, ())]
+    known = ([key, *others] for key, others in frame()["words"].items())
+    alike = next((names for names in known if same(word) in map(same, names)), ())
+    named = [word, "verdict", *alike]
     return frozenset(same(_BEFORE.sub("", name.strip())) for name in named)
 
 
@@ -129,7 +154,7 @@ def _valued(value: Any, about: Rubric, count: int | None) -> Read:
     if kind in ("tags", "explained_tags"):
         return _tags(value)
     if kind in ("picks", "numbers"):
-        listed = re.split(r"\s*,\s*", value) if isinstance(value, str) else value
+        listed = _items(value) if isinstance(value, str) else value
         if not isinstance(listed, list):
             return UNPARSED
         return _picks(listed) if kind == "picks" else _numbers(listed, about, count)
@@ -142,11 +167,23 @@ def _valued(value: Any, about: Rubric, count: int | None) -> Read:
     return _number(value, about)
 
 
+def _items(listed: str) -> list[str]:
+    """The parts of a list on a line: between semicolons where it has any, else between commas."""
+    return re.split(r"\s*[;；]\s*" if re.search("[;；]", listed) else r"\s*[,、،]\s*", listed)
+
+
+@cache
+def _answers() -> Mapping[str, bool]:
+    """The words for yes and no, in lower case."""
+    known = frame()["answers"]
+    return {word: kind == "yes" for kind in ("yes", "no") for word in known[kind]}
+
+
 def _yes_no(value: Any) -> Read:
     if isinstance(value, bool):
         return Read(value)
     lower = unwrapped(bare(value)).lower() if isinstance(value, str) else ""
-    return Read(lower == "yes") if lower in ("yes", "no") else UNPARSED
+    return Read(_answers()[lower]) if lower in _answers() else UNPARSED
 
 
 def _tags(value: Any) -> Read:
@@ -186,7 +223,10 @@ def _numbers(listed: list[Any], about: Rubric, count: int | None) -> Read:
 def _number(value: Any, about: Rubric) -> Read:
     """A number on the scale; one that is stated on another scale is off it."""
     if isinstance(value, str):
-        found = _SCALED.fullmatch(unwrapped(bare(value)))
+        plain = unwrapped(bare(value))
+        if about.language in _COMMA:
+            plain = re.sub(r"(?<=[0-9]),(?=[0-9])", ".", plain)
+        found = _SCALED.fullmatch(plain)
         if found and found[2] and float(found[2]) != about.most:
             return OUT
         value = found[1] if found else None
@@ -218,8 +258,8 @@ def _ticks_on_lines(text: str) -> dict[int, bool]:
     found: dict[int, set[bool]] = {}
     for line in lines_of(text, first=True):
         tick = _RULE.match(line)
-        if tick:
-            found.setdefault(int(tick[1]), set()).add(tick[2].lower() == "yes")
+        if tick and tick[2].lower() in _answers():
+            found.setdefault(int(tick[1]), set()).add(_answers()[tick[2].lower()])
     return {rule: both.pop() for rule, both in found.items() if len(both) == 1}
 
 

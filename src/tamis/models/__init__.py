@@ -10,12 +10,23 @@ if TYPE_CHECKING:
     from tamis.protocols import Embedder, Judge, Likelihood, Reward, Tokenizer, YesNo
 
 
+TABLES = ("static+chargrams", "static", "chargrams")
+"""The embedders in the package: they load in no time, and no other process has anything to gain."""
+
+
 def named_embedder(name: str) -> Embedder:
-    """`static` is the table in the package; any other name is a sentence-transformers model."""
+    """`static+chargrams`, `static` and `chargrams` are in the package: docs/embedding.md.
+
+    Any other name is a sentence-transformers model.
+    """
     if name == "static":
         from tamis.models.static import StaticEmbedder
 
         return StaticEmbedder()
+    if name in TABLES:
+        from tamis.models.chargrams import ByScript, CharGrams
+
+        return CharGrams() if name == "chargrams" else ByScript()
     from tamis.models.sentence import SentenceEmbedder
 
     return SentenceEmbedder(name)

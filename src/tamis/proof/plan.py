@@ -101,7 +101,7 @@ def _apart(run: Run, folder: str) -> Run:
     anew: dict[str, Any] = {"loaded": loaded, "log": [], "computed": {}, "progress": silent}
     # inline: workers would be timed while they start
     apart = replace(run, store=str(Path(folder) / "scores"), executor="inline", **anew)
-    apart.scores = Store(Path(folder) / "scores")
+    apart.scores = Store.at(Path(folder) / "scores")
     apart.around_judges = lambda judge: Counting(judge, tokenizer)
     return apart
 
@@ -156,7 +156,7 @@ def missing(real: Run, rehearsal: Run, pool: Dataset) -> float:
         if "key" not in step:
             continue
         method = parse(step["score"]).method.rpartition(":")[2]
-        _, lacking = real.scores.read(real.scores.folder(method, step["key"]), pool.ids)
+        lacking = real.scores.missing(real.scores.folder(method, step["key"]), pool.ids)
         shares.append((float(lacking.mean()), step["seconds"]))
     weight = sum(seconds for _, seconds in shares)
     return sum(share * seconds for share, seconds in shares) / weight if weight > 0 else 1.0
@@ -265,7 +265,7 @@ def _read(found: Experiment, test: Held, model: str) -> bool:
     """Whether the store has the losses of a test set under a model."""
     (step,) = found.run.plan(test.data, [loss_column(model, found.training)])
     folder = found.run.scores.folder(step.spec.name, step.key)
-    return not found.run.scores.read(folder, test.data.ids)[1].any()
+    return not found.run.scores.missing(folder, test.data.ids).any()
 
 
 def _answering(

@@ -48,9 +48,10 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from tamis.budget import Budget, Purse, Quota
+from tamis.budget import Budget, Quota
 from tamis.errors import UserError
 from tamis.notation import parse
+from tamis.purse import Purse
 from tamis.registry import find
 from tamis.run.plan import columns_of, resolve
 from tamis.run.session import Run

@@ -106,7 +106,7 @@ def from_table(one: Selected, how: Made) -> Again | None:
     if spec is None or spec.kind != "select" or spec.targets or spec.resources:
         return None
     ours = spec.function.__module__.startswith("tamis.selectors.")
-    if not (ours and set(how.columns) <= _held(one)):
+    if not (ours and set(how.columns) <= held(one)):
         return None
     ids = pa.chunked_array([pa.array(one.ids, pa.string())])
     rows = Dataset(pa.table({"id": ids}), str(one.config["read"].get("fingerprint")))
@@ -123,7 +123,7 @@ def from_source(one: Selected, how: Made, data: Dataset, run: Run) -> Again:
     target = one.config["select"].get("target")
     run.begin(read(target) if target else None)
     if how.spec.kind == "select":
-        return _selector(_pool(data, one), how, run)
+        return of_rows(data, one, how, run)
     paid = [name for name in ("train", "judges") if _did(one.manifest, name)]
     if paid:
         what = {"train": "train models", "judges": "ask a judge"}[paid[0]]
@@ -132,6 +132,11 @@ def from_source(one: Selected, how: Made, data: Dataset, run: Run) -> Again:
             "searched: select with a larger --budget instead"
         )
     return lambda total: pick(data, how.reference, how.of(total), run)[1]
+
+
+def of_rows(data: Dataset, one: Selected, how: Made, run: Run) -> Again:
+    """The selection of a selector from the source and the columns that the folder has."""
+    return _selector(_pool(data, one), how, run)
 
 
 def tokens(one: Selected) -> Ints | None:
@@ -146,7 +151,7 @@ def _selector(pool: Pool, how: Made, run: Run) -> Again:
     return lambda total: run.select(pool, str(how.reference), how.of(total))
 
 
-def _held(one: Selected) -> set[str]:
+def held(one: Selected) -> set[str]:
     """Columns that the folder has."""
     return {*one.scores, *one.labels, *lists(one)}
 

@@ -78,7 +78,9 @@ def readable(text: str) -> str:
 def _charted(facts: Facts, rows: Rows | None) -> dict[str, Any]:
     proofs = [{"curves": p["curves"], "benefits": p["benefits"]} for p in facts["proofs"]]
     charted: dict[str, Any] = {
-        "runs": [{"name": r["name"], "selected": r["selected"]} for r in facts["runs"]],
+        "runs": [
+            {"name": r["name"], "selected": r["selected"], "raw": r["raw"]} for r in facts["runs"]
+        ],
         "scores": [
             {"name": s["name"], "edges": s["edges"], "parts": s["parts"]} for s in facts["scores"]
         ],

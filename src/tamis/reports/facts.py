@@ -48,6 +48,7 @@ class Run(TypedDict):
     seconds: float
     funnel: list[Count]  # from records in the source to rows selected, in order
     quotas: dict[str, dict[str, Any]]
+    raw: str  # the score whose plain ranking groups are compared with, or ""
     info: dict[str, Any]  # what the method says of its selection
     steps: list[Step]
     judges: dict[str, dict[str, Any]]
@@ -84,11 +85,15 @@ class Matrix(TypedDict):
 
 
 class Group(TypedDict):
-    """One group of rows: how many the pool has, and how many each run kept."""
+    """One group of rows: how many the pool has, and how many each run kept.
+
+    `raw` has how many the plain ranking by a run's score would have kept, where it is another.
+    """
 
     name: str
     pool: int
     kept: list[int]
+    raw: list[int | None]
 
 
 class Grouping(TypedDict):

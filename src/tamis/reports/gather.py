@@ -12,6 +12,7 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.reports import blocks, distributions, groups, proofs, selections
+from tamis.reports._raw import Raw, raw
 from tamis.reports._replay import settings
 from tamis.reports.facts import Count, Facts, Grouping, Proof, Rows, Score
 from tamis.reports.opened import Opened, Selected, opened
@@ -58,7 +59,8 @@ def gather(
     run = settings(looked.runs[0], run)
     scores = _scores(looked)
     labels = _labels(looked, run, group)
-    parted = [groups.grouping(*one, looked.runs) for one in labels]
+    raws = [raw(one, looked.data, run) for one in looked.runs]
+    parted = [groups.grouping(*one, looked.runs, raws) for one in labels]
     values = {name: one.values for name, one in scores.items()}
     whole = Whole(values, {title: names for title, _, names in labels})
     whole, said = _placed(whole, looked, run, map)
@@ -68,7 +70,7 @@ def gather(
         left = blocks.MOST_BYTES - SCORE_BYTES * len(at) * len(values)
         packed, at = fitting(looked.data, at, left)
     shown = rows_of(looked, at, whole, said)
-    told = _facts(looked, _told(looked, scores), parted, found, values)
+    told = _facts(looked, _told(looked, scores), parted, found, values, raws)
     return Report(told, looked, shown, packed, whole)
 
 
@@ -154,6 +156,8 @@ def _labels(looked: Opened, run: Run, group: Sequence[str]) -> list[Labelled]:
     rows = len(looked)
     usual = {t: n for t, n in groups.GROUPINGS.items() if rows <= groups.SLOW.get(t, rows)}
     wanted = {**usual, **{name: name for name in group}}
+    there = [name for _, name, _ in found]
+    wanted = {title: name for title, name in wanted.items() if name not in there}
     pool: Pool = run.score(looked.data, list(wanted.values()))
     found += [(title, name, groups.labels_of(pool, name)) for title, name in wanted.items()]
     return [one for one in found if len(set(one[2])) > 1 or one[0] in group]
@@ -165,9 +169,11 @@ def _facts(
     parted: list[Grouping],
     experiments: list[Proof],
     values: dict[str, Floats] | None = None,
+    raws: Sequence[Raw | None] = (),
 ) -> Facts:
     runs = looked.runs if looked else ()
-    told = [selections.run(one) for one in runs]
+    scores_of = [one.score if one else "" for one in raws]
+    told = [selections.run(*one) for one in zip(runs, scores_of, strict=True)]
     names = [one.name for one in runs]
     kept, several = [one.kept for one in runs], len(runs) > 1
     first = runs[0].manifest["data"] if runs else {}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import compress
 from os.path import basename
 
+from tamis.reports._raw import Raw
 from tamis.reports.facts import Group, Grouping
 from tamis.reports.opened import Selected
 from tamis.types import Pool
@@ -29,23 +30,36 @@ NONE = "none"
 
 
 def grouping(
-    title: str, reference: str, labels: Sequence[str], runs: Sequence[Selected]
+    title: str,
+    reference: str,
+    labels: Sequence[str],
+    runs: Sequence[Selected],
+    raws: Sequence[Raw | None],
 ) -> Grouping:
-    """Rows of the pool and of each selection, the largest groups first."""
+    """Rows of the pool, of each selection and of its raw ranking, the largest groups first."""
     pool = Counter(labels)
     kept = [Counter(compress(labels, run.kept.tolist())) for run in runs]
+    raw = [Counter(compress(labels, one.kept.tolist())) if one else None for one in raws]
     names = [name for name, _ in sorted(pool.items(), key=lambda one: (-one[1], one[0]))]
     if reference.startswith("band("):  # ranges have an order of their own
         names = sorted(names, key=_first_number)
-    groups = [
-        Group(name=name, pool=pool[name], kept=[one[name] for one in kept]) for name in names[:MOST]
-    ]
     rest = names[MOST:]
-    if rest:
-        left = [sum(one[name] for name in rest) for one in kept]
-        count = sum(pool[name] for name in rest)
-        groups.append(Group(name=f"{len(rest):,} other groups", pool=count, kept=left))
+    parts = [(name, [name]) for name in names[:MOST]]
+    parts += [(f"{len(rest):,} other groups", rest)] if rest else []
+    groups = [
+        Group(
+            name=name,
+            pool=_in(pool, inside),
+            kept=[_in(one, inside) for one in kept],
+            raw=[None if one is None else _in(one, inside) for one in raw],
+        )
+        for name, inside in parts
+    ]
     return Grouping(name=title, how=f"by the column {reference}", groups=groups)
+
+
+def _in(counts: Mapping[str, int], names: Sequence[str]) -> int:
+    return sum(counts[name] for name in names)
 
 
 def _first_number(name: str) -> tuple[int, float, str]:

@@ -16,8 +16,8 @@ from tamis.run.pick import PICKERS
 from tamis.spec import Spec
 
 
-def run(one: Selected) -> Run:
-    """Everything about a run but its rows."""
+def run(one: Selected, raw: str = "") -> Run:
+    """Everything about a run but its rows; `raw` is the score of its plain ranking, if any."""
     told = one.manifest
     return Run(
         name=one.name,
@@ -30,6 +30,7 @@ def run(one: Selected) -> Run:
         seconds=float(told.get("seconds", 0.0)),
         funnel=funnel(told),
         quotas=dict(told.get("info", {}).get("quotas", {})),
+        raw=raw,
         info={name: value for name, value in told.get("info", {}).items() if name != "quotas"},
         steps=list(steps(told)),
         judges=dict(told.get("judges", {})),

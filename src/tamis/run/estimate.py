@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,7 +102,7 @@ def estimate(
     """The estimate for a row scorer that asks a judge; None for any other column."""
     if not step.spec.asks or step.spec.scope != "row":
         return None
-    missing = store.read(store.folder(step.spec.name, step.key), data.ids)[1]
+    missing = store.missing(store.folder(step.spec.name, step.key), data.ids)
     lacking = np.flatnonzero(missing)
     tried = lacking[np.linspace(0, len(lacking) - 1, min(SAMPLE, len(lacking))).astype(np.int64)]
     judge = inputs.resource("Judge", **which_model(step.spec, step.params))
@@ -152,8 +151,8 @@ def rehearsed(run: Run, data: Dataset, reference: Reference, budget: Budget) -> 
     with tempfile.TemporaryDirectory() as store:
         loaded = {n: one for n, one in run.loaded.items() if not n.startswith("judge")}
         anew: dict[str, Any] = {"loaded": loaded, "log": [], "computed": {}, "progress": silent}
-        trial = replace(run, store=store, executor="inline", **anew)
-        trial.scores = Store(Path(store), beneath=run.scores.root)
+        trial = replace(run, store=store, executor="inline", competence="off", **anew)
+        trial.scores = replace(Store.at(store), beneath=run.scores.root)
         trial.around_judges = lambda judge: Counting(judge, tokenizer)
         trial.trainer = _trained_by_nobody
         with suppress(UserError):  # a selection that fails by its examples has counted all the same

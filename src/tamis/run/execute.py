@@ -39,6 +39,8 @@ SHARD = 8192
 """Rows a part holds: small enough to lose little, large enough that a part's cost is nothing."""
 SLOW_SHARD = 512
 """The same where a language model reads each row."""
+TRIES = 3
+"""How often rows that are gone again are computed."""
 
 
 def clock() -> dict[str, float]:
@@ -51,6 +53,10 @@ def since(before: Mapping[str, float], now: Mapping[str, float], among: int) -> 
     return {name: (value - before.get(name, 0.0)) / among for name, value in now.items()}
 
 
+def nothing_before(steps: Sequence[Step], data: Dataset) -> None:
+    """What is done before steps are computed where nothing has to be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What a scorer may be handed besides rows."""
@@ -58,6 +64,7 @@ class Inputs:
     resource: Callable[..., Any]  # (protocol's name, model=, dtype=) -> object
     target: Dataset | None
     spent: Callable[[], Mapping[str, float]] = clock  # what was spent so far, by kind
+    before: Callable[[Sequence[Step], Dataset], None] = nothing_before  # where rows are missing
 
 
 def compute(
@@ -73,27 +80,43 @@ def compute(
         return call(step, Batch(pool.data.table) if step.spec.scope == "row" else pool, inputs)
     folder = store.folder(step.spec.name, step.key)
     ids = pool.data.ids
-    column, missing = store.read(folder, ids)
-    if column is not None and not missing.any():
+    column = stored(store, folder, ids)
+    if column is not None:
         return column
     if step.spec.scope == "table":
+        inputs.before([step], pool.data)
         describe(step, store)
         return _table(step, pool, inputs, store, progress)
-    unstored = by_row([step], pool.data, inputs, store, progress, executor)
+    # a part may turn out to be damaged when its values are read, or be deleted meanwhile
+    for _ in range(TRIES):
+        unstored = by_row([step], pool.data, inputs, store, progress, executor)
+        column, missing = store.read(folder, ids)
+        gone = [unstored.problems.get(name) for name in ids.filter(pa.array(missing)).to_pylist()]
+        if None not in gone:
+            return _filled(column, missing, gone, unstored.kind)
+    raise UserError(
+        f"{gone.count(None):,} rows of {step.name} were computed and are not found again in "
+        f"{store.root.shown(folder)}: something deletes or damages what is written there; name "
+        "another place with --store"
+    )
+
+
+def stored(store: Store, folder: str, ids: pa.ChunkedArray) -> Column | None:
+    """A column that lacks no row; ids are looked at first, which costs little."""
+    if store.missing(folder, ids).any():
+        return None
     column, missing = store.read(folder, ids)
-    return column if column and not missing.any() else _filled(column, missing, ids, unstored)
+    return None if missing.any() else column
 
 
 def _filled(
-    column: Column | None, missing: Mask, ids: pa.ChunkedArray, unstored: Unstored
+    column: Column | None, missing: Mask, gone: Sequence[str | None], kind: pa.DataType
 ) -> Column:
     """The stored column, and in place of what is missing the problem that kept it out."""
-    names = ids.filter(pa.array(missing)).to_pylist()
-    gone = [unstored.problems.get(name) for name in names]
-    if None in gone:
-        raise RuntimeError(f"{gone.count(None)} rows were computed and not found again")
     if column is None:
-        return Column(pa.nulls(len(ids), unstored.kind), pa.array(gone, pa.string()))
+        return Column(pa.nulls(len(gone), kind), pa.array(gone, pa.string()))
+    if not gone:
+        return column
     problem = pc.replace_with_mask(column.problem, pa.array(missing), pa.array(gone, pa.string()))
     return Column(column.values, problem)
 
@@ -103,6 +126,7 @@ def together(steps: Sequence[Step]) -> list[list[Step]]:
     groups: dict[str, list[Step]] = {}
     for step in steps:
         asks = {kind.__name__: step.inputs[name] for name, kind in step.spec.resources.items()}
+        asks.pop("Languages", None)
         if step.spec.scope == "row" and list(asks) == ["Likelihood"] and not step.spec.targets:
             groups.setdefault(asks["Likelihood"], []).append(step)
     return [group for group in groups.values() if len(group) > 1]
@@ -116,9 +140,9 @@ def _table(step: Step, pool: Pool, inputs: Inputs, store: Store, progress: Progr
     """
     folder, ids = store.folder(step.spec.name, step.key), pool.data.ids
     with store.claim(folder, ids, wait=True):
-        stored, missing = store.read(folder, ids)
-        if stored is not None and not missing.any():
-            return stored
+        found = stored(store, folder, ids)
+        if found is not None:
+            return found
         progress(step.name, 0, len(pool))
         before = inputs.spent()
         column = call(step, pool, inputs)
@@ -165,6 +189,8 @@ def by_row(
     left = {start: wanted for start, wanted in found if wanted}
     name, total = ", ".join(step.name for step in steps), sum(c.total for c in columns)
     job = Job([c.step for c in columns], data, inputs, store)
+    if left:
+        inputs.before(job.steps, data)
     progress(name, 0, total)
     return _all_of(Todo(job, name, size, total, progress, left), executor or inline)
 

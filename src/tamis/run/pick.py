@@ -32,6 +32,8 @@ def pick(data: Dataset, reference: Reference, budget: Budget, run: Run) -> tuple
     """The selection of a method, a selector, or of a scorer's best rows; with the columns used."""
     spec = check(reference, run)
     limit = budget.of(len(data))
+    if limit.allocates:  # by the sizes of groups in what was read, whatever a recipe leaves of it
+        limit = run.payable(data, [], limit)[1]
     if spec.kind == "recipe":
         selection: Selection = spec.function(run, data, limit, **resolve(spec, reference))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Protocol
 
 
@@ -13,3 +14,8 @@ class Progress(Protocol):
 
 def silent(step: str, done: int, total: int, /) -> None:
     """Says nothing."""
+
+
+def warned(text: str) -> None:
+    """What a run has to say, as Python says it."""
+    warnings.warn(text, stacklevel=2)

@@ -30,6 +30,7 @@ def manifest(
         "info": dict(selection.info),
         "resources": {name: resource.id for name, resource in run.loaded.items()},
         "judges": run.judges,
+        "competence": [one for found in run.judged_models.values() for one in found],
         "target": describe_data(run.target) if run.target else None,
         "steps": list(run.log),
         "versions": versions(),

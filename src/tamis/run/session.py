@@ -14,7 +14,7 @@ from tamis.errors import Pending, UserError
 from tamis.notation import parse
 from tamis.registry import find
 from tamis.run.executors import parse as parse_executor
-from tamis.run.progress import Progress, silent
+from tamis.run.progress import Progress, silent, warned
 
 # What a run computes with loads when it runs: the command line reads its fields for flags.
 if TYPE_CHECKING:
@@ -41,8 +41,9 @@ class Run:
     """What scores and selections share.
 
     Args:
-        store: folder of the score store
-        embedder: `static` (in the package), or a sentence-transformers model by name or folder
+        store: place of the score store: a folder, or an address such as s3://bucket/scores
+        embedder: `static+chargrams`, `static` or `chargrams` (in the package), or a
+            sentence-transformers model by name or folder
         tokenizer: `tamis` (in the package), a tokenizer.json, or a name on the Hub
         model: language model: a Hub name (name:revision), a folder, `reference` (in the package),
             vllm:NAME, or NAME@URL for an OpenAI-compatible server (NAME@URL#TOKENIZER where
@@ -58,15 +59,18 @@ class Run:
         segmenter: what divides Chinese, Japanese, Thai, Lao, Khmer and Burmese into words:
             `clusters`, in the package, or `icu` (extra `lang`)
         models: folder of the models that methods train, each kept by what it was trained on;
-            beside the scores where none is named
+            beside the scores where none is named, or in ~/.cache/tamis where scores are elsewhere
         executor: who computes columns: inline, in this process; processes, in one for each core, or
             for each GPU where a model reads the rows; processes:4, in so many
+        competence: before a model scores rows: warn where it cannot read a group of them, strict
+            stops there (--strict does too), off does not look
+        competence_group: the label whose groups these are: language, domain, field(name=category)
         allow_code: permits methods from files, `./file.py:function`
         progress: called with step, rows done and rows in all
     """
 
     store: Path | str | None = None
-    embedder: str | Any = "static"
+    embedder: str | Any = "static+chargrams"
     tokenizer: str | Any = "tamis"
     model: str | Any = "openai-community/gpt2"
     dtype: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
@@ -78,8 +82,11 @@ class Run:
     segmenter: str | Any = "clusters"
     models: Path | str | None = None
     executor: str = "inline"
+    competence: Literal["warn", "strict", "off"] = "warn"
+    competence_group: str = "language"
     allow_code: bool = False
     progress: Progress = silent
+    say: Callable[[str], None] = field(default=warned, repr=False)
     training: Training | None = field(default=None, repr=False)
     trainer: Trainer | None = field(default=None, repr=False)
     asking: Asking | None = field(default=None, repr=False)
@@ -88,6 +95,7 @@ class Run:
     log: list[dict[str, Any]] = field(default_factory=list, repr=False)
     loaded: dict[str, Any] = field(default_factory=dict, repr=False)
     computed: dict[tuple[str, str], Column] = field(default_factory=dict, repr=False)
+    judged_models: dict[str, list[dict[str, Any]]] = field(default_factory=dict, repr=False)
     elsewhere: dict[str, float] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -95,14 +103,14 @@ class Run:
 
     def begin(self, target: Dataset | None = None) -> Run:
         """Forgets the last verb's log and columns; models stay loaded."""
-        self.target, self.log, self.computed = target, [], {}
+        self.target, self.log, self.computed, self.judged_models = target, [], {}, {}
         return self
 
     @cached_property
     def scores(self) -> Store:
         from tamis.store import Store, default_root
 
-        return Store(Path(self.store).expanduser() if self.store else default_root())
+        return Store.at(self.store or default_root())
 
     @cached_property
     def workers(self) -> Executor:
@@ -127,6 +135,8 @@ class Run:
             "Languages": self.languages,
             "Segmenter": self.segmenter,
         }
+        if protocol == "Languages":  # a method that asks in a row's language has both
+            model = dtype = judge = ""
         given, dtype = model or judge or own.get(protocol, self.model), dtype or self.dtype
         name = protocol
         if protocol in LANGUAGE_MODEL:
@@ -258,9 +268,10 @@ class Run:
         place = pool.data.fingerprint
         # what was computed here has a key; what was handed over is known by what it holds
         given = {n: c for n, c in pool.columns.items() if self.computed.get((place, n)) is not c}
-        inputs = Inputs(self.resource, self.target, self.spent)
+        inputs = Inputs(self.resource, self.target, self.spent, self._before)
         steps = plan(references, place, self.setting, given)
         new = [s for s in steps if (place, s.name) not in self.computed]
+        self._recall(new, pool.data)
         for group in together(new) if len(pool) else ():
             started = time.perf_counter()
             by_row(group, pool.data, inputs, self.scores, self.progress, self.workers)
@@ -283,14 +294,32 @@ class Run:
             raise Pending("\n".join(told.values()))
         return pool
 
+    def _recall(self, steps: Sequence[Step], data: Dataset) -> None:
+        """What the store knows of whether the models of these steps can judge the rows."""
+        if any(_judges(step) for step in steps):
+            from tamis.run.competence import recalled
+
+            recalled(self, steps, data)
+
+    def _before(self, steps: Sequence[Step], data: Dataset) -> None:
+        """Before steps are computed: whether their models can judge the rows."""
+        if any(_judges(step) for step in steps):
+            from tamis.run.competence import checked
+
+            checked(self, steps, data)
+
     def _compute(self, step: Step, pool: Pool, inputs: Inputs) -> Column:
         """Computes a column and takes note of it."""
+        from tamis.run.asked_in import asked_in
         from tamis.run.execute import compute
 
         started = time.perf_counter()
         column = compute(step, pool, inputs, self.scores, self.progress, self.workers)
         self.computed[pool.data.fingerprint, step.name] = column
-        self._note(step, column, time.perf_counter() - started)
+        spent = time.perf_counter() - started
+        told = asked_in(self, step, pool.data, column)
+        self._note(step, column, spent)
+        self.log[-1] |= told
         return column
 
     def select(self, data: Dataset | Pool, reference: str, budget: Budget) -> Selection:
@@ -338,6 +367,8 @@ class Run:
         if limit.tokens is not None and pool.costs is None:
             pool = self.score(pool, [TOKENS])
             pool = replace(pool, costs=pool.scores(TOKENS).astype(np.int64))
+        if limit.allocates:
+            limit = limit.sized({q.column: pool.labels(q.column) for q in limit.quotas}, pool.costs)
         return pool, limit
 
     def _target_pool(self, columns: Sequence[str]) -> Pool:
@@ -374,3 +405,10 @@ class Run:
                 "seconds": seconds,
             }
         )
+
+
+def _judges(step: Step) -> bool:
+    """Whether a step asks a model of which it can be told whether it reads a text."""
+    return step.spec.reads_model or any(
+        kind.__name__ == "Embedder" for kind in step.spec.resources.values()
+    )

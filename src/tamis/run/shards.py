@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,8 +104,8 @@ class Lacking:
     """A column, where it is stored, and the rows that it lacks."""
 
     step: Step
-    folder: Path
-    seen: set[Path]  # the parts that were there, and ours: any other is somebody else's
+    folder: str
+    seen: set[str]  # the parts that were there, and ours: any other is somebody else's
     missing: Mask
     total: int
     lacked: list[int]  # rows of each shard that were missing at first
@@ -115,7 +114,7 @@ class Lacking:
     def of(cls, step: Step, data: Dataset, store: Store, size: int) -> Lacking:
         folder = store.folder(step.spec.name, step.key)
         seen = store.parts(folder)  # before reading
-        missing = store.read(folder, data.ids)[1].copy()
+        missing = store.missing(folder, data.ids)
         describe(step, store)
         lacked = [int(missing[at : at + size].sum()) for at in range(0, len(missing), size)]
         return cls(step, folder, seen, missing, int(missing.sum()), lacked)
@@ -133,7 +132,7 @@ class Lacking:
     def part(self) -> str:
         """The name of a part that is about to be written."""
         name = part_name()
-        self.seen.add(self.folder / name)
+        self.seen.add(f"{self.folder}/{name}")
         return name
 
 

@@ -72,5 +72,9 @@ def base_of(run: Run) -> ModelTokenizer:
 
 
 def root(run: Run) -> Path:
-    """The folder of models that methods train."""
-    return Path(run.models).expanduser() if run.models else run.scores.root.parent / "models"
+    """The folder of models that methods train: in the user's cache where scores are elsewhere."""
+    from tamis.store import default_root
+
+    if run.models:
+        return Path(run.models).expanduser()
+    return (run.scores.root.folder or default_root()).parent / "models"

@@ -82,8 +82,22 @@ class Rated:
         )
 
 
-def rated(batch: Batch, lm: Likelihood, prompts: Sequence[str], rating: Rating) -> Rated:
-    """The probabilities of the ratings of each turn by each prompt.
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """Prompts by language, and the language of each row of a batch."""
+
+    prompts: Mapping[str, Sequence[str]]
+    languages: Sequence[str]
+
+
+def rated(
+    batch: Batch,
+    lm: Likelihood,
+    prompts: Sequence[str],
+    rating: Rating,
+    translated: Translated | None = None,
+) -> Rated:
+    """The probabilities of the ratings of each turn by each prompt, in its row's language if told.
 
     A question or answer too long for `max_length` is cut at its end, the longer of the two first.
     A turn without a question or an answer is left out, with parts=shown only one without a part
@@ -93,14 +107,21 @@ def rated(batch: Batch, lm: Likelihood, prompts: Sequence[str], rating: Rating) 
     if rating.most < 2:
         raise UserError(f"a scale needs at least 2 ratings, got {rating.most}")
     cuts = [cut(prompt, rating.most) for prompt in prompts]
+    told, codes = (translated.prompts, translated.languages) if translated else ({}, ())
     needed = shown(cuts) if rating.parts == "shown" else {"question", "answer"}
     rows, turns, problems = turns_in(batch, needed)
     forms = [_Form.of(one, lm, rating) for one in cuts]
+    by_language = {
+        code: [_Form.of(cut(prompt, rating.most), lm, rating) for prompt in told[code]]
+        for code in sorted({codes[row] for row in rows if codes} & set(told))
+    }
+    by_turn = [by_language.get(codes[row] if codes else "", forms) for row in rows]
     logs = np.empty((len(turns), len(forms), rating.most))
     size = max(1, AT_A_TIME // len(forms))
     for at in range(0, len(turns), size):
         texts = _encoded(turns[at : at + size], lm)
-        found = lm.read([form.passage(parts) for parts in texts for form in forms])
+        asked = zip(texts, by_turn[at : at + size], strict=True)
+        found = lm.read([form.passage(parts) for parts, own in asked for form in own])
         values = np.array([reading.options for reading in found])
         logs[at : at + size] = values.reshape(-1, *logs.shape[1:])
     return Rated(rows, normalised(logs), problems)

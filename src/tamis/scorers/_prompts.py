@@ -2,13 +2,14 @@
 
 {question} and {answer} stand for a turn's, {most} for the highest rating, and {rating}, at the end
 of the prompt, for the digit that the model would write next. A file holds one prompt, or several
-with a line of three hyphens between them.
+with a line of three hyphens between them. A line of three hyphens and a code of ISO 639-1 (--- zh)
+begins the same prompts in another language; what stands before the first such line is English.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -16,9 +17,12 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator
 
 from tamis.errors import UserError
+from tamis.judging.prompt_language import Speaks, Spoken
+from tamis.judging.rubric_files import CODES
 
 _MARK = re.compile(r"\{(question|answer)\}")
 _BETWEEN = re.compile(r"^---[ \t]*$", re.M)
+_LANGUAGE = re.compile(r"^--- ([a-z]{2})[ \t]*$", re.M)
 
 
 class Prompt(NamedTuple):
@@ -41,15 +45,24 @@ def stated(given: str) -> str:
         if not path.is_file():
             raise UserError(f"no prompt and no file {given!r}; known: {', '.join(known())}")
         text = path.read_text("utf-8")
-    if not divided(text):
-        raise UserError(f"{given}: the file holds no prompt")
-    for prompt in divided(text):
-        cut(prompt, 9)
+    _check(given, spoken(text))
     return text
 
 
-Prompts = Annotated[str, AfterValidator(stated)]
-"""A parameter of this type is the name of prompts in the package, a file, or a text with marks."""
+def _check(given: str, told: Mapping[str, Sequence[str]]) -> None:
+    """UserError where prompts are missing, or are other ones in another language."""
+    first = next(iter(told.values()), [])
+    if not first:
+        raise UserError(f"{given}: the file holds no prompt")
+    marks = [set(cut(prompt, 9).names) for prompt in first]
+    for code, prompts in told.items():
+        if code not in CODES:
+            raise UserError(f"{given}: --- {code} is no language of ISO 639-1, such as zh")
+        if [set(cut(prompt, 9).names) for prompt in prompts] != marks:
+            raise UserError(
+                f"{given}: the prompts in {code} are not as many as the first ones, or do not show "
+                "the same parts of a row"
+            )
 
 
 def known() -> list[str]:
@@ -59,15 +72,39 @@ def known() -> list[str]:
 
 
 def prompts(given: str) -> list[str]:
-    """The prompts of a checked parameter."""
+    """The prompts of a checked parameter, as they are written."""
+    return next(iter(translations(given).values()))
+
+
+def translations(given: str) -> dict[str, list[str]]:
+    """The prompts of a checked parameter by language, first as they are written."""
     if given in known():
         given = files("tamis").joinpath(f"assets/prompts/{given}.txt").read_text("utf-8")
-    return divided(given)
+    return spoken(given)
+
+
+def spoken(text: str) -> dict[str, list[str]]:
+    """The prompts in the text of a file by language, in its order."""
+    first, *others = _LANGUAGE.split(text)
+    found = {"en": divided(first)} if divided(first) else {}
+    for code, part in zip(others[::2], others[1::2], strict=True):
+        found[code] = found.get(code, []) + divided(part)
+    return found
 
 
 def divided(text: str) -> list[str]:
-    """The prompts in the text of a file, without blanks around them."""
+    """The prompts in a text, without blanks around them."""
     return [part.strip() for part in _BETWEEN.split(text) if part.strip()]
+
+
+def _languages(given: str) -> Spoken:
+    """The languages of a checked parameter's prompts."""
+    told = translations(given)
+    return Spoken(next(iter(told)), set(told))
+
+
+Prompts = Annotated[str, AfterValidator(stated), Speaks(_languages)]
+"""A parameter of this type is the name of prompts in the package, a file, or a text with marks."""
 
 
 def cut(prompt: str, most: int) -> Prompt:

@@ -28,25 +28,29 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from tamis.errors import UserError
+from tamis.judging.prompt_language import RUBRIC, PromptLanguage
 from tamis.judging.rows import fits, judged
 from tamis.judging.rubrics import open_marks, rubric
-from tamis.protocols import Judge
+from tamis.protocols import Judge, Languages
+from tamis.scorers._row_language import WORDS, row_languages
 from tamis.spec import scorer
 from tamis.types import Batch, Column
 
 USUAL = "accuracy"
 """The paper's dimension."""
-Own = Annotated[str, fits("number", "integer", marks=("dimension",))]
+Own = Annotated[str, fits("number", "integer", marks=("dimension",)), RUBRIC]
 
 
-@scorer(prefer="high", family="powerful-llm", unit="rating", paper="arXiv:2307.08701")
+@scorer(prefer="high", family="powerful-llm", unit="rating", paper="arXiv:2307.08701", version=2)
 def alpagasus(
     batch: Batch,
     judge: Judge,
+    languages: Languages = WORDS,
     *,
     dimension: str = USUAL,
     verdict: Literal["last", "first"] = "last",
     prompt: Own = "alpagasus",
+    prompt_language: PromptLanguage = "as_written",
 ) -> Column:
     """A judge's rating of one dimension of a row's answer, such as its accuracy, from 0 to 5.
 
@@ -55,6 +59,7 @@ def alpagasus(
         verdict: last: reasons, then the number on the last line; first: the paper's form, the
             number on the first line and then the reasons
         prompt: a TOML file with a rubric of your own, in which {dimension} is the one above
+        prompt_language: as_written, or row: in the row's own language where the prompt has it
     """
     first = verdict == "first"
     about = rubric("alpagasus_first" if first and prompt == "alpagasus" else prompt)
@@ -64,4 +69,5 @@ def alpagasus(
         raise UserError(
             f"alpagasus: the rubric has no {{dimension}}, where {dimension} would stand"
         )
-    return judged(batch, judge, about, {"dimension": dimension}).floats()
+    told = row_languages(batch, languages, prompt_language)
+    return judged(batch, judge, about, {"dimension": dimension}, languages=told).floats()

@@ -22,9 +22,11 @@ from __future__ import annotations
 import numpy as np
 
 from tamis.errors import UserError
-from tamis.protocols import Likelihood
-from tamis.scorers._options import Parts, Rating, Together, Wrapping, rated
-from tamis.scorers._prompts import Prompts, prompts
+from tamis.judging.prompt_language import PromptLanguage
+from tamis.protocols import Languages, Likelihood
+from tamis.scorers._options import Parts, Rating, Together, Translated, Wrapping, rated
+from tamis.scorers._prompts import Prompts, prompts, translations
+from tamis.scorers._row_language import WORDS, row_languages
 from tamis.spec import scorer
 from tamis.types import Batch, Column, Floats
 
@@ -33,6 +35,7 @@ from tamis.types import Batch, Column, Floats
 def expected_rating(
     batch: Batch,
     lm: Likelihood,
+    languages: Languages = WORDS,
     *,
     prompt: Prompts = "quality",
     ratings: int = 6,
@@ -41,6 +44,7 @@ def expected_rating(
     max_length: int = 2048,
     start: bool = True,
     parts: Parts = "both",
+    prompt_language: PromptLanguage = "as_written",
 ) -> Column:
     """Sum over the digits 1..ratings of digit times its probability as the model's next token.
 
@@ -53,11 +57,14 @@ def expected_rating(
         start: begin with the model's start token
         parts: both rates turns with a question and an answer, shown those with what the prompt
             shows: questions without an answer too
+        prompt_language: as_written, or row: in the row's own language where the prompt has it
     """
     asked = prompts(prompt)
     if len(asked) != 1:
         raise UserError(f"expected_rating: a prompt is one text, and {len(asked)} are given")
-    found = rated(batch, lm, asked, Rating(ratings, template, max_length, start, parts))
+    told = row_languages(batch, languages, prompt_language)
+    own = None if told is None else Translated(translations(prompt), told)
+    found = rated(batch, lm, asked, Rating(ratings, template, max_length, start, parts), own)
     return found.column(expectation(found.chances[:, 0]), turns)
 
 

@@ -22,20 +22,31 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from tamis.judging.prompt_language import RUBRIC, PromptLanguage
 from tamis.judging.rows import fits, judged
 from tamis.judging.rubrics import rubric
-from tamis.protocols import Judge
+from tamis.protocols import Judge, Languages
+from tamis.scorers._row_language import WORDS, row_languages
 from tamis.spec import scorer
 from tamis.types import Batch, Column
 
-Own = Annotated[str, fits("integer", "number")]
+Own = Annotated[str, fits("integer", "number"), RUBRIC]
 
 
-@scorer(prefer="high", family="trainable-llm", unit="level", paper="arXiv:2308.06259")
-def humpback(batch: Batch, judge: Judge, *, prompt: Own = "humpback") -> Column:
+@scorer(prefer="high", family="trainable-llm", unit="level", paper="arXiv:2308.06259", version=2)
+def humpback(
+    batch: Batch,
+    judge: Judge,
+    languages: Languages = WORDS,
+    *,
+    prompt: Own = "humpback",
+    prompt_language: PromptLanguage = "as_written",
+) -> Column:
     """The level from 1 to 5 at which a row's answer is what an AI assistant should say.
 
     Args:
         prompt: a TOML file with a rubric of your own
+        prompt_language: as_written, or row: in the row's own language where the prompt has it
     """
-    return judged(batch, judge, rubric(prompt)).floats()
+    told = row_languages(batch, languages, prompt_language)
+    return judged(batch, judge, rubric(prompt), languages=told).floats()

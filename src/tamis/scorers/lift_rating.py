@@ -23,34 +23,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
+from tamis.judging.prompt_language import RUBRIC, PromptLanguage
 from tamis.judging.rows import Verdicts, fits, judged
 from tamis.judging.rubrics import rubric
 from tamis.judging.verdict import Read
-from tamis.protocols import Judge
+from tamis.protocols import Judge, Languages
+from tamis.scorers._row_language import WORDS, row_languages
 from tamis.spec import scorer
 from tamis.types import Batch, Column
 
-Own = Annotated[str, fits("numbers", marks=("count",))]
+Own = Annotated[str, fits("numbers", marks=("count",)), RUBRIC]
 Total = Literal["checked", "parts", "stated"]
 MOST = (15, 25, 25, 35)
 """Points for clarity, difficulty, explanation and accuracy."""
 
 
-@scorer(prefer="high", family="powerful-llm", unit="points of 100", paper="arXiv:2312.11508")
+@scorer(
+    prefer="high", family="powerful-llm", unit="points of 100", paper="arXiv:2312.11508", version=2
+)
 def lift_rating(
     batch: Batch,
     judge: Judge,
+    languages: Languages = WORDS,
     *,
     total: Total = "checked",
     prompt: Own = "lift_rating",
+    prompt_language: PromptLanguage = "as_written",
 ) -> Column:
     """A judge's points for clarity, difficulty, explanation and accuracy, 0 to 100.
 
     Args:
         total: checked is the stated sum where it is right, parts adds up, stated does not look
         prompt: a TOML file with a rubric of your own that asks for the same five numbers
+        prompt_language: as_written, or row: in the row's own language where the prompt has it
     """
-    found = judged(batch, judge, rubric(prompt), count=len(MOST) + 1)
+    told = row_languages(batch, languages, prompt_language)
+    found = judged(batch, judge, rubric(prompt), count=len(MOST) + 1, languages=told)
     reads = [
         Read(problem=problem) if problem else summed(points, total)
         for points, problem in zip(found.values, found.problems, strict=True)

@@ -13,8 +13,9 @@ import numpy as np
 
 from tamis.errors import UserError
 from tamis.scorers._problems import carried
+from tamis.scorers._ranks import mid_quantiles
 from tamis.spec import scorer
-from tamis.types import Column, ColumnName, Floats, Pool
+from tamis.types import Column, ColumnName, Pool
 
 
 @scorer(prefer="high", unit="share of the pool")
@@ -30,17 +31,5 @@ def mean_rank(
     if not of and not low:
         raise UserError("mean_rank needs at least one score: of=[tokens,mtld]")
     signed = [(pool.scores(name), 1) for name in of] + [(pool.scores(name), -1) for name in low]
-    total = np.mean([_beaten(sign * scores) for scores, sign in signed], axis=0)
+    total = np.mean([mid_quantiles(sign * scores) for scores, sign in signed], axis=0)
     return Column.floats(total, **carried(pool, [*of, *low]))
-
-
-def _beaten(scores: Floats) -> Floats:
-    """The share of the scored rows below each row, ties counted half; NaN stays NaN."""
-    there = ~np.isnan(scores)
-    ranked = np.sort(scores[there])
-    beaten = np.full(len(scores), np.nan)
-    if len(ranked):
-        below = np.searchsorted(ranked, scores[there], "left")
-        upto = np.searchsorted(ranked, scores[there], "right")
-        beaten[there] = (below + upto) / (2 * len(ranked))
-    return beaten

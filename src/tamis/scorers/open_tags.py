@@ -21,24 +21,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from tamis.judging.rows import Texts, Verdicts, asked, fits, shown
+from tamis.judging.prompt_language import RUBRIC, PromptLanguage
+from tamis.judging.rows import Texts, Verdicts, asked, fits, in_language_of, shown
 from tamis.judging.rubrics import question, rubric
-from tamis.protocols import Judge
+from tamis.protocols import Judge, Languages
+from tamis.scorers._row_language import WORDS, row_languages
 from tamis.spec import scorer
 from tamis.tags import distinct
 from tamis.templates import said
 from tamis.types import Batch, Column
 
-Own = Annotated[str, fits("tags", "explained_tags")]
+Own = Annotated[str, fits("tags", "explained_tags"), RUBRIC]
 
 
-@scorer(prefer="none", family="powerful-llm", unit="tags", paper="arXiv:2308.07074")
+@scorer(prefer="none", family="powerful-llm", unit="tags", paper="arXiv:2308.07074", version=2)
 def open_tags(
     batch: Batch,
     judge: Judge,
+    languages: Languages = WORDS,
     *,
     per: Literal["query", "conversation"] = "query",
     prompt: Own = "open_tags",
+    prompt_language: PromptLanguage = "as_written",
 ) -> Column:
     """Tags of what a row's queries ask for, in the words of a judge.
 
@@ -46,6 +50,7 @@ def open_tags(
         per: query: each user turn is asked about by itself; conversation: once a row, all that
             stands before the last answer
         prompt: a rubric with a verdict of tags: open_tags, bare_tags, or a TOML file of your own
+        prompt_language: as_written, or row: in the row's own language where the prompt has it
     """
     about = rubric(prompt)
     texts, problems = shown(batch, about)
@@ -56,7 +61,11 @@ def open_tags(
     else:
         parts = [[text] for text in texts]
     parts = [part if why is None else [] for part, why in zip(parts, problems, strict=True)]
-    found = iter(asked(judge, [question(about, text) for part in parts for text in part], about))
+    told = row_languages(batch, languages, prompt_language)
+    said = [in_language_of(row, about, told) for row, part in enumerate(parts) for _ in part]
+    queries = [text for part in parts for text in part]
+    questions = [question(one, text) for one, text in zip(said, queries, strict=True)]
+    found = iter(asked(judge, questions, about, said=said))
     values: list[list[str] | None] = [None] * len(batch)
     for row, part in enumerate(parts):
         reads = [next(found) for _ in part]

@@ -29,24 +29,35 @@ from __future__ import annotations
 from typing import Annotated
 
 from tamis.judging import rubrics
+from tamis.judging.prompt_language import RUBRIC, PromptLanguage
 from tamis.judging.rows import fits, judged
-from tamis.protocols import Judge
+from tamis.protocols import Judge, Languages
+from tamis.scorers._row_language import WORDS, row_languages
 from tamis.spec import scorer
 from tamis.types import Batch, Column
 
-Own = Annotated[str, fits("number", "integer", "yes_no", "label", "tags", "explained_tags")]
+Own = Annotated[str, fits("number", "integer", "yes_no", "label", "tags", "explained_tags"), RUBRIC]
 
 
-@scorer(prefer="high", family="powerful-llm", unit="verdict")
-def rubric(batch: Batch, judge: Judge, *, file: Own = "rubric") -> Column:
+@scorer(prefer="high", family="powerful-llm", unit="verdict", version=2)
+def rubric(
+    batch: Batch,
+    judge: Judge,
+    languages: Languages = WORDS,
+    *,
+    file: Own = "rubric",
+    prompt_language: PromptLanguage = "as_written",
+) -> Column:
     """A judge's verdict on a row by a rubric of your own: a number, yes or no, a label or tags.
 
     Args:
         file: a TOML file; the package's own, `rubric`, rates an answer from 1 to 5 and is there to
             be copied
+        prompt_language: as_written, or row: in the row's own language where the prompt has it
     """
     about = rubrics.rubric(file)
-    found = judged(batch, judge, about)
+    told = row_languages(batch, languages, prompt_language)
+    found = judged(batch, judge, about, languages=told)
     if about.verdict == "label":
         return found.strings()
     return found.tags() if about.verdict in ("tags", "explained_tags") else found.floats()

@@ -28,9 +28,11 @@ import numpy as np
 
 from tamis.choices import normalised
 from tamis.errors import UserError
-from tamis.protocols import Likelihood
+from tamis.judging.prompt_language import PromptLanguage
+from tamis.protocols import Languages, Likelihood
 from tamis.scorers import _prompts
-from tamis.scorers._options import Rating, Wrapping, rated
+from tamis.scorers._options import Rating, Translated, Wrapping, rated
+from tamis.scorers._row_language import WORDS, row_languages
 from tamis.spec import scorer
 from tamis.types import Batch, Column, Floats
 
@@ -39,6 +41,7 @@ from tamis.types import Batch, Column, Floats
 def select_it(
     batch: Batch,
     lm: Likelihood,
+    languages: Languages = WORDS,
     *,
     level: Literal["token", "sentence"] = "sentence",
     prompts: _prompts.Prompts = "select_it",
@@ -48,6 +51,7 @@ def select_it(
     template: Wrapping = "none",
     max_length: int = 2048,
     start: bool = True,
+    prompt_language: PromptLanguage = "as_written",
 ) -> Column:
     """Likeliest digit times how far it stands out; mean / (1 + alpha std) of that over prompts.
 
@@ -60,11 +64,18 @@ def select_it(
         template: what the prompt is put into; chat is the model's own template
         max_length: tokens of a prompt with its texts, at most the model's context
         start: begin with the model's start token
+        prompt_language: as_written, or row: in the row's own language where the prompt has it
     """
     if alpha < 0:
         raise UserError(f"select_it: alpha must be at least 0, got {alpha}")
-    asked = _prompts.prompts(prompts)[: 1 if level == "token" else None]
-    found = rated(batch, lm, asked, Rating(ratings, template, max_length, start))
+    wanted = slice(1 if level == "token" else None)
+    told = row_languages(batch, languages, prompt_language)
+    own = None
+    if told is not None:
+        spoken = _prompts.translations(prompts)
+        own = Translated({code: some[wanted] for code, some in spoken.items()}, told)
+    asked = _prompts.prompts(prompts)[wanted]
+    found = rated(batch, lm, asked, Rating(ratings, template, max_length, start), own)
     chances = normalised(found.chances) if softmax == "twice" else found.chances
     return found.column(sentence_level(token_level(chances), alpha), "mean")
 

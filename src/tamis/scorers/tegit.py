@@ -23,24 +23,28 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from tamis.errors import UserError
+from tamis.judging.prompt_language import RUBRIC, PromptLanguage
 from tamis.judging.rows import Verdicts, fits, judged
 from tamis.judging.rubrics import rubric
-from tamis.protocols import Judge
+from tamis.protocols import Judge, Languages
+from tamis.scorers._row_language import WORDS, row_languages
 from tamis.spec import scorer
 from tamis.types import Batch, Column
 
 VALID = "valid"
-Own = Annotated[str, fits("label")]
+Own = Annotated[str, fits("label"), RUBRIC]
 
 
-@scorer(prefer="high", family="trainable-llm", unit="validity", paper="arXiv:2309.05447")
+@scorer(prefer="high", family="trainable-llm", unit="validity", paper="arXiv:2309.05447", version=2)
 def tegit(
     batch: Batch,
     judge: Judge,
+    languages: Languages = WORDS,
     *,
     document: str = "document",
     value: Literal["validity", "reason"] = "validity",
     prompt: Own = "tegit",
+    prompt_language: PromptLanguage = "as_written",
 ) -> Column:
     """1 where a judge finds a row a valid task for its document, else 0; or the verdict by name.
 
@@ -50,11 +54,13 @@ def tegit(
             unanswerable
         prompt: a TOML file with a rubric of your own; one of its labels is valid, and
             {field:document} is the field above
+        prompt_language: as_written, or row: in the row's own language where the prompt has it
     """
     about = rubric(prompt)
     if VALID not in about.labels:
         raise UserError(f"tegit: one of the rubric's labels is 'valid', got {list(about.labels)}")
-    found = judged(batch, judge, about, fields={"document": document})
+    told = row_languages(batch, languages, prompt_language)
+    found = judged(batch, judge, about, fields={"document": document}, languages=told)
     if value == "reason":
         return found.strings()
     numbers = [None if label is None else float(label == VALID) for label in found.values]

@@ -20,20 +20,31 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from tamis.judging.prompt_language import RUBRIC, PromptLanguage
 from tamis.judging.rows import fits, judged
 from tamis.judging.rubrics import rubric
-from tamis.protocols import Judge
+from tamis.protocols import Judge, Languages
+from tamis.scorers._row_language import WORDS, row_languages
 from tamis.spec import scorer
 from tamis.types import Batch, Column
 
-Own = Annotated[str, fits("integer")]
+Own = Annotated[str, fits("integer"), RUBRIC]
 
 
-@scorer(prefer="high", family="powerful-llm", unit="nodes", paper="arXiv:2308.05696")
-def tree_nodes(batch: Batch, judge: Judge, *, prompt: Own = "tree_nodes") -> Column:
+@scorer(prefer="high", family="powerful-llm", unit="nodes", paper="arXiv:2308.05696", version=2)
+def tree_nodes(
+    batch: Batch,
+    judge: Judge,
+    languages: Languages = WORDS,
+    *,
+    prompt: Own = "tree_nodes",
+    prompt_language: PromptLanguage = "as_written",
+) -> Column:
     """Nodes of the semantic tree of what a row asks, as a judge counts them.
 
     Args:
         prompt: a TOML file with a rubric of your own, with a verdict of the kind integer
+        prompt_language: as_written, or row: in the row's own language where the prompt has it
     """
-    return judged(batch, judge, rubric(prompt)).floats()
+    told = row_languages(batch, languages, prompt_language)
+    return judged(batch, judge, rubric(prompt), languages=told).floats()

@@ -24,24 +24,29 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from tamis.errors import UserError, nearest
-from tamis.judging.rows import Verdicts, asked, field_of, fits, shown
-from tamis.judging.rubrics import open_marks, question, rubric
+from tamis.judging.prompt_language import RUBRIC, PromptLanguage
+from tamis.judging.rows import Verdicts, asked, field_of, fits, in_language_of, shown
+from tamis.judging.rubric_files import Rubric
+from tamis.judging.rubrics import in_words, open_marks, question, rubric
 from tamis.judging.verdict import Read
-from tamis.protocols import Judge
+from tamis.protocols import Judge, Languages
+from tamis.scorers._row_language import WORDS, row_languages
 from tamis.spec import scorer
 from tamis.types import Batch, Column
 
-Own = Annotated[str, fits("rules", marks=("rules", "count", "task"))]
+Own = Annotated[str, fits("rules", marks=("rules", "count", "task")), RUBRIC]
 
 
-@scorer(prefer="high", family="powerful-llm", unit="passed", paper="arXiv:2312.14187")
+@scorer(prefer="high", family="powerful-llm", unit="passed", paper="arXiv:2312.14187", version=2)
 def wavecoder(
     batch: Batch,
     judge: Judge,
+    languages: Languages = WORDS,
     *,
     task: str = "generation",
     value: Literal["passed", "share"] = "passed",
     prompt: Own = "wavecoder",
+    prompt_language: PromptLanguage = "as_written",
 ) -> Column:
     """1 where a row of code data keeps every rule of its task, else 0; or the share of rules kept.
 
@@ -50,6 +55,7 @@ def wavecoder(
             says which
         value: passed is 1 or 0 by the judge's verdict over all rules; share counts the rules
         prompt: a TOML file with a rubric of your own, with a verdict of the kind rules
+        prompt_language: as_written, or row: in the row's own language where the prompt has it
     """
     about = rubric(prompt)
     if "rules" not in open_marks(about):
@@ -60,11 +66,16 @@ def wavecoder(
         if name not in about.rules:
             problems[row] = problems[row] or ("unknown_task" if name else "no_field")
     there = [row for row, problem in enumerate(problems) if problem is None]
-    given = {name: _written(name, rules) for name, rules in about.rules.items()}
-    questions = [question(about, texts[row], given[tasks[row]]) for row in there]
+    told = row_languages(batch, languages, prompt_language)
+    said = [in_language_of(row, about, told) for row in there]
+    questions = [
+        question(one, texts[row], _written(tasks[row], one))
+        for row, one in zip(there, said, strict=True)
+    ]
     counts = [len(about.rules[tasks[row]]) for row in there]
     values: list[float | None] = [None] * len(batch)
-    for row, count, read in zip(there, counts, asked(judge, questions, about, counts), strict=True):
+    reads = asked(judge, questions, about, counts, said)
+    for row, count, read in zip(there, counts, reads, strict=True):
         found = read if value == "passed" else _share(read, count)
         problems[row] = found.problem
         if found.problem is None:
@@ -82,10 +93,12 @@ def _tasks(batch: Batch, task: str, rules: Mapping[str, tuple[str, ...]]) -> lis
     return [task] * len(batch)
 
 
-def _written(task: str, rules: tuple[str, ...]) -> dict[str, str]:
-    """What the rubric's marks stand for."""
+def _written(task: str, about: Rubric) -> dict[str, str]:
+    """What the rubric's marks stand for, in its language."""
+    rules = about.rules[task]
     lines = [f"{number}. {rule}" for number, rule in enumerate(rules, 1)]
-    return {"task": task, "rules": "\n".join(lines), "count": str(len(rules))}
+    name = in_words(about.language, task)
+    return {"task": name, "rules": "\n".join(lines), "count": str(len(rules))}
 
 
 def _share(read: Read, count: int) -> Read:

@@ -44,7 +44,7 @@ def drawn(
     **info: Any,
 ) -> Selection:
     """What `Selection.take` draws from the picks, with the rows left out and what is to be told."""
-    return told(replace(Selection.take(pool, budget, picks), dropped=dropped), **info)
+    return told(replace(Selection.take(pool, budget, picks, dropped), dropped=dropped), **info)
 
 
 def told(selection: Selection, **info: Any) -> Selection:

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from tamis.apportion import apportion
 from tamis.budget import Budget
 from tamis.errors import UserError
 from tamis.kmeans import automatic, k_means
-from tamis.selectors._quota import apportion
 from tamis.selectors._rows import drawn, usable
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Pool, Selection, Vectors

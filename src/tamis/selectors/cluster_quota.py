@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from tamis.apportion import Allocation, weights_of
 from tamis.budget import Budget
 from tamis.kmeans import automatic, k_means
-from tamis.selectors._quota import Allocation, quota_order, weights_of
+from tamis.selectors._quota import quota_order
 from tamis.selectors._rows import drawn, usable
 from tamis.selectors.random import uniform
 from tamis.spec import selector

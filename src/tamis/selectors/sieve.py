@@ -36,8 +36,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tamis.budget import Budget, Purse
+from tamis.budget import Budget
 from tamis.errors import UserError
+from tamis.purse import Purse
 from tamis.selectors._compiled import added
 from tamis.selectors._greedy import Greedy
 from tamis.selectors._rows import Picks, drawn, named, told

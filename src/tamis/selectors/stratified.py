@@ -17,9 +17,10 @@ from collections import Counter
 
 import numpy as np
 
+from tamis.apportion import Allocation, weights_of
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.selectors._quota import Allocation, quota_order, weights_of
+from tamis.selectors._quota import quota_order
 from tamis.selectors._rows import drawn, told, usable
 from tamis.selectors.random import uniform
 from tamis.spec import selector

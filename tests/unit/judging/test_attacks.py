@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from _obedient import MERIT, Obedient, demanded, in_bad_json, in_json, prose
 
-from tamis.judging import rows as judged_rows
 from tamis.judging import rubrics
 from tamis.judging.rubrics import question, rubric
 from tamis.judging.verdict import Read
@@ -135,7 +134,7 @@ def test_a_judge_that_counts_is_not_moved():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_without_quotations_every_attack_moves_the_score(method, monkeypatch):
-    monkeypatch.setattr(rubrics, "quoted", lambda name, text, code: text)
+    monkeypatch.setattr(rubrics, "quoted", lambda name, text, code, language: text)
     monkeypatch.setitem(rubrics.frame(), "notice", "")
     assert moved(method, Obedient()) == len(ATTACKS)
 
@@ -159,7 +158,7 @@ def any_number(text, about, count=None):
 
 @pytest.mark.parametrize(("reader", "least"), [(first_match, 50), (any_number, 70)])
 def test_readers_that_look_everywhere_are_moved(reader, least, monkeypatch):
-    monkeypatch.setattr(judged_rows, "verdict", reader)
+    monkeypatch.setattr("tamis.judging.verdict.verdict", reader)
     assert moved("alpagasus", Obedient(prose)) >= least
 
 

@@ -169,3 +169,73 @@ def test_all_rows_with_texts_for_embedding_atlas(place, tmp_path):
     assert "Name 3 rivers" in "\n".join(table["text"].to_pylist())
     with pytest.raises(UserError, match="no map"):
         explore.write(gathered(place, "long", map="none"), tmp_path / "none.parquet")
+
+
+def in_colours(facts, of):
+    (found,) = [one for one in facts["groups"] if one["name"] == "field(name=colour)"]
+    return {one["name"]: one[of][0] for one in found["groups"]}
+
+
+def raw_facts(place, name, method, budget=8, **more):
+    out, run = place / name, tamis.Run(store=place / "scores")
+    tamis.select(
+        str(place / "rows.jsonl"), method=method, budget=budget, out=str(out), run=run, **more
+    )
+    return gathered(place, name, group=["field(name=colour)"]).facts
+
+
+def best_in_colours(rows, count, key):
+    found = dict.fromkeys(COLOURS, 0)
+    for row in sorted(
+        (row for row in rows if row[key] is not None), key=lambda r: (-r[key], r["id"])
+    )[:count]:
+        found[COLOURS[row["row"] % 4]] += 1
+    return found
+
+
+def test_groups_show_what_a_raw_ranking_would_have_kept(place):
+    facts = raw_facts(place, "shared", "length", quota="field(name=colour)=*:equal")
+    rows = pq.read_table(place / "shared/selection.parquet").to_pylist()
+    assert in_colours(facts, "kept") == dict.fromkeys(COLOURS, 2)
+    expected = best_in_colours(rows, 8, "length")
+    assert in_colours(facts, "raw") == expected != dict.fromkeys(COLOURS, 2)
+    assert facts["runs"][0]["raw"] == "length"
+
+
+def test_a_calibrated_score_is_compared_with_the_raw_one(place):
+    within = "group_quantile(of={},within=field(name=colour))"
+    by = f"mean_rank(of=[{within.format('length')},{within.format('mtld')}])"
+    facts = raw_facts(place, "calibrated", f"top_k(by={by})")
+    assert facts["runs"][0]["raw"] == "mean_rank(of=[length,mtld])"
+    tamis.select(
+        str(place / "rows.jsonl"),
+        method="mean_rank(of=[length,mtld])",
+        budget=8,
+        out=str(place / "plain"),
+        run=tamis.Run(store=place / "scores"),
+    )
+    plain = gathered(place, "plain", group=["field(name=colour)"]).facts
+    assert in_colours(facts, "raw") == in_colours(plain, "kept")
+    assert plain["runs"][0]["raw"] == "" and set(in_colours(plain, "raw").values()) == {None}
+
+
+def test_what_ranks_by_no_score_is_compared_with_none(place):
+    facts = raw_facts(place, "chance", "random", quota="field(name=colour)=*:equal")
+    assert facts["runs"][0]["raw"] == ""
+    assert set(in_colours(facts, "raw").values()) == {None}
+
+
+def test_a_raw_ranking_pays_in_tokens_too(place):
+    facts = raw_facts(
+        place, "paid", "bottom_k(by=length)", "200tok", quota="field(name=colour)=*:proportional"
+    )
+    rows = pq.read_table(place / "paid/selection.parquet").to_pylist()
+    left, expected = 200, dict.fromkeys(COLOURS, 0)
+    for row in sorted(
+        (r for r in rows if r["length"] is not None), key=lambda r: (r["length"], r["id"])
+    ):
+        if row["tokens(of=all)"] > left:
+            break
+        left -= row["tokens(of=all)"]
+        expected[COLOURS[row["row"] % 4]] += 1
+    assert in_colours(facts, "raw") == expected

@@ -119,7 +119,7 @@ def test_a_rehearsal_reads_the_store_and_leaves_nothing_there(tmp_path):
 def test_a_store_beneath_is_read(tmp_path):
     Run(store=tmp_path / "one").score(rows(5), ["length"])
     step = Run(store=tmp_path / "one").plan(rows(5), ["length"])[0]
-    upper = Store(tmp_path / "two", beneath=tmp_path / "one")
+    upper = Store.at(tmp_path / "two", beneath=tmp_path / "one")
     missing = upper.read(upper.folder("length", step.key), rows(5).ids)[1]
     assert not missing.any()
 

@@ -15,7 +15,7 @@ import pytest
 from tamis.errors import MissingExtra, Pending, UserError
 from tamis.models.fake import FakeEmbedder
 from tamis.run import execute
-from tamis.run.executors import by_name, parse
+from tamis.run.executors import Asked, by_name, parse
 from tamis.run.session import Run
 from tamis.testing import dataset
 
@@ -117,7 +117,8 @@ def test_columns_are_those_of_one_process_and_its_parts_count(tmp_path):
     same(several.score(data, asked), inline)
     for entry in several.log:
         folder = several.scores.folder(entry["score"].partition("(")[0], entry["key"])
-        parts = [pq.read_table(path) for path in several.scores.parts(folder)]
+        shown = several.scores.root.shown
+        parts = [pq.read_table(shown(path)) for path in several.scores.parts(folder)]
         assert sum(map(len, parts)) == len(data)  # no row was computed twice
         assert several.scores.spent(folder, data.ids)["seconds"] > 0
 
@@ -313,13 +314,19 @@ def test_a_language_model_reads_the_same_in_other_processes(tmp_path):
     assert sum(count() for count in held) == 0  # nothing was read here
 
 
-@pytest.mark.parametrize("text", ["process", "processes:0", "processes:x", "inline:2", "ray", ""])
+BAD = ["process", "processes:0", "processes:x", "processes:", "inline:2", "", "processes(cpus=2)"]
+BAD += ["ray:1.5", "ray(cpus=none)", "ray(gpus=-1)", "ray(memory=1e999)", "spark(workers=2)"]
+
+
+@pytest.mark.parametrize("text", BAD)
 def test_an_executor_that_is_none_is_told_at_once(text):
     with pytest.raises(UserError, match="executor"):
         Run(executor=text)
 
 
 def test_executors_by_name():
-    assert parse("inline") == ("inline", 0)
-    assert parse("processes") == ("processes", 0)
-    assert parse("processes:12") == ("processes", 12)
+    assert parse("inline") == Asked("inline")
+    assert parse("processes") == Asked("processes")
+    assert parse("processes:12") == parse("processes(workers=12)") == Asked("processes", 12)
+    asked = parse("ray(workers=8,cpus=2,gpus=0.5,memory=16e9,address=head:6379)")
+    assert asked == Asked("ray", 8, 2, 0.5, 16_000_000_000, "head:6379")

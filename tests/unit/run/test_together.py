@@ -157,7 +157,7 @@ def test_a_shard_that_another_process_holds_is_left_for_last(tmp_path, monkeypat
     claimed.wait()
     pool = run.score(data, asked)
     thread.join()
-    parts = [pq.read_table(path) for path in run.scores.parts(folder)]
+    parts = [pq.read_table(run.scores.root.shown(path)) for path in run.scores.parts(folder)]
     assert sum(map(len, parts)) == len(data)  # nothing was computed twice
     assert pool.columns["ifd"].values.equals(elsewhere.columns["ifd"].values)
 
@@ -178,7 +178,7 @@ def test_precisions_with_one_id_are_one_model(tmp_path):
 
 def test_the_header_names_the_model(tmp_path):
     _, run, _ = counted(tmp_path, ["ifd"])
-    (header,) = run.scores.root.glob("ifd/*/header.json")
+    (header,) = run.scores.root.folder.glob("ifd/*/header.json")
     assert json.loads(header.read_text())["inputs"] == {"lm": "fake"}
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from tamis.selectors._quota import apportion, quota_order, weights_of
+from tamis.apportion import apportion, weights_of
+from tamis.selectors._quota import quota_order
 
 
 def one_at_a_time(weights, seats):

@@ -84,14 +84,11 @@ function largest(grouping) {
   return grouping.groups.filter((group) => first.includes(group));
 }
 
-/** Bars beside each other for each group; the pool's above those of the runs. */
+/** Bars beside each other for each group: the pool's, each run's, and that of its raw ranking. */
 DRAW.groups = (node, facts, look) => {
   const grouping = facts.groups[node.dataset.i];
   const groups = largest(grouping);
-  const parts = [
-    { name: "pool", of: (group) => group.pool },
-    ...facts.runs.map((run, i) => ({ name: run.name, of: (group) => group.kept[i] })),
-  ];
+  const parts = partsOf(facts);
   const shares = parts.map((part) => {
     const whole = grouping.groups.reduce((sum, group) => sum + part.of(group), 0) || 1;
     return groups.map((group) => part.of(group) / whole);
@@ -109,6 +106,7 @@ DRAW.groups = (node, facts, look) => {
     xAxis: axis(look, {
       splitNumber: 4,
       axisLine: { show: false },
+      ...(Math.max(...shares.flat()) > 0.9 ? { max: 1, interval: 0.25 } : {}), // as above
       axisLabel: { formatter: tick },
     }),
     yAxis: {
@@ -124,18 +122,31 @@ DRAW.groups = (node, facts, look) => {
         formatter: (name) => short(name, width),
       },
     },
-    series: parts.map((part, i) => bars(part.name, shares[i], i - 1, look)),
+    series: parts.map((part, i) => bars(part, shares[i], look)),
   };
 };
 DRAW.groups.says = (node, facts) =>
   `Shares of groups by ${facts.groups[node.dataset.i].name}, in the pool and in each selection. The numbers are in the table below.`;
 DRAW.groups.height = (node, facts) =>
   34 +
-  largest(facts.groups[node.dataset.i]).length * Math.max(24, 11 * (facts.runs.length + 1) + 8);
+  largest(facts.groups[node.dataset.i]).length * Math.max(24, 11 * partsOf(facts).length + 8);
 
-function bars(name, data, run, look) {
-  const fill =
-    run < 0 ? { color: look.pool } : { color: styleOf(run).colour, decal: stripes(run, look) };
+/** What each group has a bar for. */
+function partsOf(facts) {
+  const runs = facts.runs.flatMap((run, i) => [
+    { name: run.name, run: i, of: (group) => group.kept[i] },
+    ...(run.raw
+      ? [{ name: `${run.name}, raw ranking`, run: i, raw: true, of: (group) => group.raw[i] ?? 0 }]
+      : []),
+  ]);
+  return [{ name: "pool", run: -1, of: (group) => group.pool }, ...runs];
+}
+
+function bars({ name, run, raw }, data, look) {
+  const fill = raw
+    ? { color: look.page, borderColor: styleOf(run).colour, borderWidth: 1.5 }
+    : { color: run < 0 ? look.pool : styleOf(run).colour };
+  if (run >= 0 && !raw) fill.decal = stripes(run, look);
   return { type: "bar", name, data, itemStyle: fill, barCategoryGap: "26%", barGap: "8%" };
 }
 
@@ -159,7 +170,7 @@ function groupTip(group, parts, shares, i) {
   return tip(
     group.name,
     ...parts.map(
-      (part, run) => `${part.name}: ${percent(shares[run][i])} (${number(part.of(group))} rows)`,
+      (part, at) => `${part.name}: ${percent(shares[at][i])} (${number(part.of(group))} rows)`,
     ),
   );
 }

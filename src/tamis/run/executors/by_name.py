@@ -10,19 +10,19 @@ import builtins
 import os
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from tamis import errors
-from tamis.data.spool import Spool, opened, shared
+from tamis.data.spool import opened, shared
 from tamis.errors import Pending, UserError
 from tamis.run.execute import Inputs, compute_shard
+from tamis.run.executors import rows
 from tamis.run.plan import Setting, Step, columns_of, plan, which_model
 from tamis.run.session import Run
 from tamis.run.shards import Done, Job, Shard, Unstored
@@ -46,7 +46,8 @@ RESOURCES = {
 def name_of(step: Step, protocol: str, run: Run) -> Any:
     """What a step's resource was given as: a name, or an object."""
     own = RESOURCES.get(protocol, "model")
-    return which_model(step.spec, step.params).get("model") or getattr(run, own)
+    other = which_model(step.spec, step.params).get("model") if protocol != "Languages" else None
+    return other or getattr(run, own)
 
 
 def stays(step: Step, run: Run) -> bool:
@@ -70,15 +71,18 @@ def objects(step: Step, run: Run) -> list[str]:
 class Shares:
     """The datasets that other processes have been told of, with the files that they map."""
 
-    kept: list[tuple[pa.Table, dict[str, Any], Spool]] = field(default_factory=list)
+    share: Callable[[pa.Table, object], tuple[list[str], object]] = shared
+    address: str = ""  # of the place that holds the files, where they are not this machine's
+    kept: list[tuple[pa.Table, dict[str, Any], object]] = field(default_factory=list)
 
     def told(self, data: Dataset) -> dict[str, Any]:
         """Where a dataset's rows are."""
         for table, said, _ in self.kept:
             if table is data.table:
                 return said
-        files, keeper = shared(data.table, data.spool)
-        said = {"files": files, "fingerprint": data.fingerprint, "name": uuid.uuid4().hex}
+        files, keeper = self.share(data.table, data.spool)
+        name = uuid.uuid4().hex
+        said = {"files": files, "at": self.address, "fingerprint": data.fingerprint, "name": name}
         self.kept = [*self.kept[1 - KEPT :], (data.table, said, keeper)]
         return said
 
@@ -93,8 +97,8 @@ def told(job: Job, run: Run, shares: Shares) -> dict[str, Any]:
     return {
         "folder": os.getcwd(),
         "run": {**settings, "allow_code": run.allow_code},
-        "store": os.path.abspath(job.store.root),
-        "beneath": os.path.abspath(below) if below else None,
+        "store": job.store.root.address,
+        "beneath": below.address if below else None,
         "data": shares.told(job.data),
         "target": shares.told(target) if target is not None and needed else None,
         "steps": [[step.name, step.key] for step in job.steps],
@@ -123,8 +127,7 @@ def begin(said: Mapping[str, Any], run: Run) -> Job:
                 f"{name} changed while the run was at work: the file of the method, or of a model "
                 "that it asks, is another one now; run again"
             )
-    beneath = Path(said["beneath"]) if said["beneath"] else None
-    store = Store(Path(said["store"]), beneath)
+    store = Store.at(said["store"], said["beneath"])
     return Job([steps[key] for _, key in said["steps"]], data, _inputs(run, target), store)
 
 
@@ -133,12 +136,13 @@ def _inputs(run: Run, target: Dataset | None) -> Inputs:
 
 
 def _dataset(said: Mapping[str, Any]) -> Dataset:
-    return Dataset(_table(said["name"], tuple(said["files"])), said["fingerprint"])
+    table = _table(said["name"], tuple(said["files"]), said["at"])
+    return Dataset(table, said["fingerprint"])
 
 
 @lru_cache(maxsize=KEPT)
-def _table(name: str, files: tuple[str, ...]) -> pa.Table:
-    return opened(files)
+def _table(name: str, files: tuple[str, ...], address: str) -> pa.Table:
+    return rows.opened_at(address, list(files), name) if address else opened(files)
 
 
 def work(job: Job, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from tamis.models import TABLES
 from tamis.run.executors.by_name import name_of
 from tamis.run.session import Run
 from tamis.run.shards import Job
@@ -94,7 +95,7 @@ def _reads(job: Job) -> bool:
 
 def _embeds(job: Job, run: Run) -> bool:
     return any(
-        kind.__name__ == "Embedder" and name_of(step, "Embedder", run) != "static"
+        kind.__name__ == "Embedder" and name_of(step, "Embedder", run) not in TABLES
         for step in job.steps
         for kind in step.spec.resources.values()
     )
@@ -105,8 +106,12 @@ def _named(device: str) -> list[str]:
 
 
 def _threads(workers: int) -> dict[str, str]:
-    """The share of the cores that one of so many workers has; a smaller limit stays as it is."""
-    share = max(cores() // workers, 1)
+    """The share of the cores that one of so many workers has."""
+    return threads(max(cores() // workers, 1))
+
+
+def threads(share: int) -> dict[str, str]:
+    """What gives a worker so many threads; a smaller limit stays as it is."""
     found = {}
     for name in THREADS:
         given = os.environ.get(name, "")

@@ -34,8 +34,8 @@ class Worker:
 
 
 @dataclass(eq=False, slots=True)
-class Workers:
-    """Processes that are asked for one shard at a time each."""
+class Processes:
+    """Processes that are asked for one shard at a time each (`tamis.run.executors.spread`)."""
 
     places: Sequence[Place]
     said: Mapping[str, Any] = field(default_factory=dict)
@@ -50,6 +50,13 @@ class Workers:
 
     def has_room(self) -> bool:
         return len(self.busy) < len(self.places)
+
+    def at_work(self) -> bool:
+        return bool(self.busy)
+
+    def advice(self) -> str:
+        fewer = max(len(self.places) // 2, 1)
+        return f"Fewer processes need less memory: --executor processes:{fewer}"
 
     def give(self, shard: Shard) -> None:
         """Asks an idle worker, or a new one."""
@@ -73,7 +80,7 @@ class Workers:
                 continue
             shard = self.busy.pop(worker)
             if not line:
-                return shard, {"died": _closed(worker)}
+                return shard, {"died": _said(_closed(worker))}
             self.idle.append(worker)
             return shard, json.loads(line)
 
@@ -110,6 +117,13 @@ def _closed(worker: Worker) -> int:
     return code
 
 
+def _said(code: int) -> str:
+    """How a process has ended."""
+    memory = " (out of memory, most likely)" if code == -9 else ""
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+    return how + memory
+
+
 def _listen(worker: Worker, replies: SimpleQueue[tuple[Worker, bytes]]) -> None:
     """Hands on what a worker answers, and an empty line when it has ended."""
     assert worker.process.stdout is not None
@@ -118,16 +132,6 @@ def _listen(worker: Worker, replies: SimpleQueue[tuple[Worker, bytes]]) -> None:
             if line.endswith(b"\n"):  # it may have died within one
                 replies.put((worker, line))
     replies.put((worker, b""))
-
-
-@contextmanager
-def ending(workers: Workers) -> Iterator[None]:
-    """Ends the workers where they are left at work: by a fault, or by Ctrl-C."""
-    try:
-        yield
-    finally:
-        if workers.busy:
-            workers.end()
 
 
 @contextmanager
