@@ -61,7 +61,9 @@ def edited(rows: Sequence[list[dict[str, str]]], size: int) -> Iterator[dict[str
         row, copy = rows[number % len(rows)], number // len(rows)
         if copy:
             share = SHARES[(copy - 1) % len(SHARES)]
-            row = [{**turn, "content": _changed(turn["content"], share, words, chance)} for turn in row]
+            row = [
+                {**turn, "content": _changed(turn["content"], share, words, chance)} for turn in row
+            ]
             row[0]["content"] = f"{number}. {row[0]['content']}"
         yield {"messages": row}
 

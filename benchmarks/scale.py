@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -97,9 +98,7 @@ def measured(given: argparse.Namespace, folder: Path, size: int) -> Told:
 def apart(given: argparse.Namespace, what: str, path: Path) -> Told:
     """One measurement, in an interpreter of its own."""
     command = [sys.executable, __file__, "--data", str(given.data), "--executor", given.executor]
-    done = subprocess.run(
-        [*command, "--one", what, str(path)], stdout=subprocess.PIPE, check=True
-    )
+    done = subprocess.run([*command, "--one", what, str(path)], stdout=subprocess.PIPE, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
@@ -126,8 +125,8 @@ def peak() -> float:
 
 def ours(path: str, executor: str) -> Told:
     """The parts of a selection, one after the other into an empty store."""
-    from tamis.data.read import read
     from tamis.budget import Budget
+    from tamis.data.read import read
     from tamis.recipes.clean_cover import clean_cover
     from tamis.run.session import Run
 
@@ -249,7 +248,7 @@ def naive_select(texts: list[list[str]]) -> Work:
 def growth(sizes: list[Told]) -> list[Told]:
     """Of each part between two sizes that follow each other."""
     found = []
-    for small, large in zip(sizes, sizes[1:], strict=False):
+    for small, large in itertools.pairwise(sizes):
         ratio = math.log(large["rows"] / small["rows"])
         exponents = {
             part: round(
@@ -297,7 +296,8 @@ def shown(found: Told) -> str:
         for part, one in told["parts"].items():
             line = f"  {part:<16}{one['seconds']:>10.2f} s {one['gigabytes']:>7.2f} GB"
             if "naive" in one:
-                line += f"   naive {one['naive']['seconds']:>10.2f} s, {one['naive']['times']} times"
+                plain = one["naive"]
+                line += f"   naive {plain['seconds']:>10.2f} s, {plain['times']} times"
             lines.append(line)
     lines += [f"growth {one}" for one in found["growth"]]
     lines += [f"plan {one}" for one in found["plan"]]

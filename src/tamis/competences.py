@@ -2,11 +2,13 @@
 
 Three questions, each beside whoever knows nothing but texts like these:
 
-bits         -log2 P of question and answer under a language model, over their bytes of UTF-8; beside
-             it a model of bytes that counts (`character_model`), fitted on other rows of the group
-own          of a language model: in which share of rows the answer is likelier after its own question
-             than after another row's. Of an embedder: how often, among the sample's questions, its own
-             is nearer to the answer than another by cosine; beside it hashed character n-grams
+bits         -log2 P of question and answer under a language model, over their bytes of UTF-8;
+             beside it a model of bytes that counts (`character_model`), fitted on other rows of
+             the group
+own          of a language model: in which share of rows the answer is likelier after its own
+             question than after another row's. Of an embedder: how often, among the sample's
+             questions, its own is nearer to the answer than another by cosine; beside it hashed
+             character n-grams
 translations of row-aligned texts: the share whose nearest text of the other side, by cosine, is its
              translation, both ways; chance is 1 / rows
 
@@ -35,7 +37,8 @@ class Limits(NamedTuple):
     answer; guessing gives one half. worse: an embedder fails whose share is below that of character
     n-grams by more than this, at the upper end of the interval of the difference. kept: below this
     share of the characters its tokens are not the text. translations: at least half of the nearest
-    texts have to be the translation. The bits have no limit of their own: the counting model's are it.
+    texts have to be the translation. The bits have no limit of their own: the counting model's are
+    it.
     """
 
     rows: int = 32  # fewer are not judged: 22 of 32 are what is clearly above one half
@@ -110,7 +113,7 @@ class Finding:
 def of_language_model(
     lm: Likelihood, rows: Sequence[Exchange], found: Finding, limits: Limits = LIMITS
 ) -> Finding:
-    """What a language model makes of a group; `rows` in an order that has nothing to do with them."""
+    """What a language model makes of a group; the order of `rows` is to have no meaning."""
     most = min(limits.text, lm.context - 2)
     texts = [_cut(row, most) for row in rows if row.question.strip() or row.answer.strip()]
     if len(texts) < limits.rows:
@@ -259,7 +262,7 @@ def _others(rows: Sequence[Exchange]) -> dict[int, int]:
 
 def _wins(ahead: Floats) -> Floats:
     """1 for each that is ahead, 1/2 for a tie."""
-    return (ahead > 0) + 0.5 * (ahead == 0)
+    return np.asarray((ahead > 0) + 0.5 * (ahead == 0), np.float64)
 
 
 FOLDS = 4
@@ -303,7 +306,7 @@ def _nearer(rows: Sequence[Exchange], embedder: Embedder) -> Floats:
 
 def _same(rows: Sequence[Exchange], part: int) -> Mask:
     numbers = np.unique([row[part] for row in rows], return_inverse=True)[1]
-    return np.asarray(numbers[:, None] == numbers[None, :])
+    return np.asarray(numbers[:, None] == numbers[None, :], bool)
 
 
 def _vectors(embedder: Embedder, texts: Sequence[str]) -> Vectors:

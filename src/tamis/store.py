@@ -203,14 +203,14 @@ class Store:
         Where all are found, no more parts are read.
         """
         names = sorted(self.parts(folder) - without)
-        for group in self._groups(names, max(len(left), IDS)):
-            if not len(left):
-                return
+        for group in self._groups(names if len(left) else [], max(len(left), IDS)):
             known = pa.concat_arrays([held for _, held in group])
             index = _whole(pc.index_in(ids.take(pa.array(left)), value_set=known))
             there = np.asarray(index.is_valid())
             at, rows, left = np.asarray(index.drop_null()), left[there], left[~there]
             yield from _by_part(group, rows, at)
+            if not len(left):
+                return
 
     def _groups(self, names: Sequence[str], least: int) -> Iterator[list[tuple[str, pa.Array]]]:
         """Parts with their ids, so many parts together that there are enough ids."""

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tamis import parts
 from tamis.errors import UserError
 from tamis.run import execute
 from tamis.run.session import Run
@@ -187,3 +189,74 @@ def test_a_run_leaves_what_its_columns_took_in_the_store(tmp_path):
     spent = run.scores.spent(run.scores.folder("length", entry["key"]), data.ids)
     assert spent["seconds"] > 0
     assert spent["tokens"] == spent["money"] == 0
+
+
+@pytest.fixture
+def looked(store, monkeypatch):
+    """Ten parts of ten rows each, and which columns are read of which of them."""
+    for at in range(10):
+        names, values = ids(*(f"{at}{n}" for n in range(10))), floats(*range(10 * at, 10 * at + 10))
+        store.append("m/k", names, values, name=f"part-{at}.parquet")
+    found = []
+
+    def read(place, name, columns, real=parts.read):
+        found.append((int(name[-9]), *columns))
+        return real(place, name, columns)
+
+    monkeypatch.setattr(parts, "read", read)
+    return found
+
+
+def test_what_is_missing_is_known_without_a_value(store, looked):
+    assert store.missing("m/k", ids("55", "x", "01")).tolist() == [False, True, False]
+    assert looked == [(at, "id") for at in range(10)]
+
+
+def test_only_parts_that_are_needed_are_read(store, looked, monkeypatch):
+    monkeypatch.setattr("tamis.store.IDS", 20)  # two parts at a time
+    column, missing = store.read("m/k", ids("35", "07", "31"))
+    assert column.values.to_pylist() == [35, 7, 31] and not missing.any()
+    assert [at for at, *columns in looked if columns == ["id"]] == [0, 1, 2, 3]
+    assert sorted(at for at, *columns in looked if "value" in columns) == [0, 3]
+
+
+@pytest.mark.parametrize("together", [1, 25, 1000])
+def test_parts_are_looked_at_in_any_number_and_the_first_wins(store, monkeypatch, together):
+    monkeypatch.setattr("tamis.store.IDS", together)
+    order = np.random.default_rng(0)
+    known, names = {}, [str(n) for n in range(60)]
+    for at in range(20):
+        some = order.choice(names, 7, replace=False).tolist()
+        values = order.normal(size=(7, 3)).astype(np.float32)
+        none = order.random(7) < 0.2
+        column = Column.vectors(values, none=none)
+        store.append("m/k", ids(*some), column, name=f"part-{at:02}.parquet")
+        for name, value in zip(some, column.values.to_pylist(), strict=True):
+            known.setdefault(name, value)
+    wanted = order.permutation([*names, "x", names[3], names[3]]).tolist()
+    column, missing = store.read("m/k", pa.chunked_array([wanted[:30], wanted[30:]]))
+    assert column.values.to_pylist() == [known.get(name) for name in wanted]
+    assert missing.tolist() == [name not in known for name in wanted]
+
+
+def test_vectors_are_held_once(store):
+    """What is asked for, and a part besides: not the column, nor twice what is asked for."""
+    names = [[f"{at} {n}" for n in range(1000)] for at in range(16)]
+    for part in names:
+        store.append("m/k", ids(*part), Column.vectors(np.ones((1000, 512), np.float32)))
+    part = 1000 * 512 * 4
+    before = pa.total_allocated_bytes()
+    tracemalloc.start()
+    peak = [0]
+
+    def noted(*given, real=parts.read):
+        table = real(*given)
+        peak.append(pa.total_allocated_bytes() - before + tracemalloc.get_traced_memory()[0])
+        return table
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "read", noted)
+        column, _ = store.read("m/k", ids(*names[2], *names[9]))
+    tracemalloc.stop()
+    assert len(column) == 2000
+    assert 2 * part < max(peak) < 5.5 * part

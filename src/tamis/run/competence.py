@@ -100,7 +100,7 @@ def translations(
     ]
     run.progress(f"whether {model.id} reads both languages", 0, 0)
     empty = Finding(model.id, "embedder", "translations", len(places))
-    return of_translations(model, *texts, empty, limits)
+    return of_translations(model, texts[0], texts[1], empty, limits)
 
 
 def faults(found: Sequence[Finding]) -> list[str]:
@@ -125,7 +125,7 @@ def sample(data: Dataset, rows: int = SAMPLE) -> Dataset:
 
 
 def _taken(data: Dataset, rows: Ints) -> Dataset:
-    """Rows without their raw records, copied piece by piece: a file of any size stays where it is."""
+    """Rows without their raw records, taken piece by piece: a file of any size stays on disk."""
     light = data.table.select([n for n in data.table.column_names if n != "raw"])
     order, parts, start = np.argsort(rows, kind="stable"), [], 0
     for piece in light.to_batches():
@@ -203,8 +203,7 @@ def _note(run: Run, data: Dataset, kind: str, model: Any, found: Sequence[Findin
     other = "--embedder NAME" if kind == "embedder" else "--model NAME"
     advice = f"Name another with {other}; --competence off does not ask"
     if run.competence == "strict":
-        allowed = "--competence warn goes on"
-        raise UserError("\n".join([*said, f"{advice}, {allowed}"]))
+        raise UserError("\n".join([*said, advice]))
     for text in said:
         run.say(f"{text}. {advice}")
 

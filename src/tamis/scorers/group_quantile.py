@@ -1,8 +1,8 @@
 """A score read within its group: how a row stands among those of its language, domain or length.
 
 Formula: (rank - 0.5) / n, rank among the n rows with the same value of `within` that have the
-score, counted from the lowest, equal scores at their mean rank. It lies between 0 and 1, its mean is
-0.5 in every group, and its order within a group is that of the score, so which end is better is
+score, counted from the lowest, equal scores at their mean rank. It lies between 0 and 1, its mean
+is 0.5 in every group, and its order within a group is that of the score, so which end is better is
 what it is for the score: top_k(by=group_quantile(of=mtld,within=language)),
 bottom_k(by=group_quantile(of=perplexity,within=language)).
 Words, tokens and losses have other scales in other languages and lengths, so a raw ranking of a

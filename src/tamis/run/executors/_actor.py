@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
+from importlib.metadata import version
 from typing import Any
 
-from tamis import __version__
 from tamis.run.executors.answering import Answering
 from tamis.run.session import Run
 
@@ -20,7 +20,7 @@ class Actor:
 
     def version(self) -> str:
         """Which tamis is installed there."""
-        return __version__
+        return version("tamis")
 
     def answer(self, said: Mapping[str, Any]) -> dict[str, Any]:
         with redirect_stdout(sys.stderr):  # what methods print

@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
-from tamis import __version__
 from tamis.errors import MissingExtra, UserError
 from tamis.run.executors import Asked, by_name, placing, rows
 from tamis.run.executors.spread import TRIES, Spread
@@ -192,19 +192,19 @@ class Actors:
 
         actor = self.starting.pop(reference)
         try:
-            version = _ray().get(reference)
+            there = _ray().get(reference)
         except RayError as error:
             self.failed += 1
             if self.failed >= TRIES:
                 raise UserError(
                     f"no worker comes up on the Ray cluster: {_last_line(error)}. Every machine of "
-                    f"it needs `pip install 'tamis[ray]=={__version__}'` with the same extras"
+                    f"it needs `pip install 'tamis[ray]=={version('tamis')}'` with the same extras"
                 ) from error
             return
         self.failed = 0
-        if version != __version__:
+        if there != version("tamis"):
             raise UserError(
-                f"a machine of the Ray cluster has tamis {version}, this one {__version__}: "
+                f"a machine of the Ray cluster has tamis {there}, this one {version('tamis')}: "
                 "install the same on all of them"
             )
         self.idle.append(actor)
