@@ -1,6 +1,8 @@
 """Shared helpers: where the optional real data lies, and datasets made in one line."""
 
+import contextlib
 import gc
+import io
 import os
 import subprocess
 import sys
@@ -50,22 +52,55 @@ def store(tmp_path_factory):
 
 @pytest.fixture
 def tamis(tmp_path, store):
-    """Runs `tamis ARGS` in an empty folder."""
+    """Runs `tamis ARGS` in an empty folder, in this process: what is imported once stays."""
+    return _runner(tmp_path, store, command_here)
 
-    def run(*args, code=0, stdin=None, path=ROOT / "src"):
+
+@pytest.fixture
+def tamis_process(tmp_path, store):
+    """Runs `tamis ARGS` in an empty folder as a process of its own, as a shell does."""
+    return _runner(tmp_path, store, command_alone)
+
+
+def _runner(folder, store, command):
+    def run(*args, code=0, stdin=None, **how):
         verb_takes_store = args[0] in ("select", "score", "inspect", "demo", "agree", "evolve")
         extra = ["--store", store] if verb_takes_store and "--help" not in args else []
-        done = subprocess.run(
-            [sys.executable, "-m", "tamis", *map(str, args), *extra],
-            cwd=tmp_path,
-            capture_output=True,
-            input=stdin,
-            env={**os.environ, "PYTHONPATH": str(path), "COLUMNS": "200"},
-        )
-        out, err = done.stdout.decode(), done.stderr.decode()
-        assert done.returncode == code, out + err
+        found, out, err = command(folder, [*map(str, args), *extra], stdin, **how)
+        assert found == code, out + err
         assert "Traceback" not in err
+        run.err = err
         return out if code == 0 else err
 
-    run.folder = tmp_path
+    run.folder = folder
     return run
+
+
+def command_alone(folder, args, stdin=None, path=ROOT / "src"):
+    """Exit code, output and messages of `python -m tamis ARGS`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tamis", *args],
+        cwd=folder,
+        capture_output=True,
+        input=stdin,
+        env={**os.environ, "PYTHONPATH": str(path), "COLUMNS": "200"},
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def command_here(folder, args, stdin=None):
+    """The same of the command's entry point, called; what it raises is raised."""
+    from tamis.cli.main import main
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
+        patch.setattr(sys, "argv", ["tamis", *args])
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin or b""), "utf-8"))
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        patch.setenv("COLUMNS", "200")
+        with pytest.raises(SystemExit) as ended:
+            main()
+    for stream in (out, err):
+        stream.flush()
+    return ended.value.code, *(stream.buffer.getvalue().decode() for stream in (out, err))

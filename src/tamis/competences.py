@@ -153,14 +153,16 @@ def of_embedder(
 ) -> Finding:
     """What an embedder makes of a group, beside one that knows no language."""
     judged = [row for row in rows if row.question.strip() and row.answer.strip()][: limits.most]
-    if len(judged) < limits.rows:
+    alike = _same(judged, 0) | _same(judged, 1)
+    told = ~alike.all(axis=1)  # rows of which another has another question and another answer
+    if told.sum() < limits.rows:
         return found
-    ours, theirs = (_nearer(judged, one) for one in (embedder, baseline))
+    ours, theirs = (_nearer(judged, ~alike, one)[told] for one in (embedder, baseline))
     value = float(ours.mean())
     found = replace(
         found,
-        judged=len(judged),
-        own=wilson(value, len(judged)),
+        judged=len(ours),
+        own=wilson(value, len(ours)),
         counted_own=float(theirs.mean()),
     )
     behind = symmetric(float((ours - theirs).mean()), ours - theirs)
@@ -295,17 +297,22 @@ def _kept(
     return kept / there if there else None
 
 
-def _nearer(rows: Sequence[Exchange], embedder: Embedder) -> Floats:
-    """For each answer the share of other questions that are farther than its own; a tie is half."""
+def _nearer(rows: Sequence[Exchange], counts: Mask, embedder: Embedder) -> Floats:
+    """For each answer the share of the questions that count which are farther than its own.
+
+    A tie is half; NaN where none counts.
+    """
     asked, answered = (_vectors(embedder, [row[part] for row in rows]) for part in (0, 1))
     cosines = answered @ asked.T
     ahead = np.diag(cosines)[:, None] - cosines
-    counts = ~(_same(rows, 0) | _same(rows, 1))
-    return np.asarray((_wins(ahead) * counts).sum(axis=1) / np.maximum(counts.sum(axis=1), 1))
+    of = np.where(counts.any(axis=1), counts.sum(axis=1), np.nan)
+    return np.asarray((_wins(ahead) * counts).sum(axis=1) / of, np.float64)
 
 
 def _same(rows: Sequence[Exchange], part: int) -> Mask:
-    numbers = np.unique([row[part] for row in rows], return_inverse=True)[1]
+    texts = [row[part] for row in rows]
+    known = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    numbers = np.array([known[text] for text in texts], np.int64)
     return np.asarray(numbers[:, None] == numbers[None, :], bool)
 
 

@@ -1,4 +1,4 @@
-"""The command line as a person uses it: real processes, real files, exit codes, messages."""
+"""The command line as a person uses it: real files, exit codes, messages; some as processes."""
 
 import json
 import os
@@ -18,20 +18,20 @@ def lines(path):
     return Path(path).read_bytes().splitlines()
 
 
-def test_select_writes_rows_byte_for_byte_and_runs_again_to_the_same_subset(tamis, sample):
-    tamis("select", sample, "--budget", "5%", "--out", "one")
-    subset = lines(tamis.folder / "one/subset.jsonl")
+def test_select_writes_rows_byte_for_byte_and_runs_again_to_the_same_subset(tamis_process, sample):
+    tamis_process("select", sample, "--budget", "5%", "--out", "one")
+    subset = lines(tamis_process.folder / "one/subset.jsonl")
     assert len(subset) == 100
     assert set(subset) <= set(lines(sample))
-    tamis("select", "--config", "one/run.toml", "--out", "two")
-    assert (tamis.folder / "two/subset.jsonl").read_bytes() == (
-        tamis.folder / "one/subset.jsonl"
+    tamis_process("select", "--config", "one/run.toml", "--out", "two")
+    assert (tamis_process.folder / "two/subset.jsonl").read_bytes() == (
+        tamis_process.folder / "one/subset.jsonl"
     ).read_bytes()
-    table = pq.read_table(tamis.folder / "one/selection.parquet")
+    table = pq.read_table(tamis_process.folder / "one/selection.parquet")
     assert table.num_rows == 2000
     assert sum(r is not None for r in table["rank"].to_pylist()) == 100
     assert "mtld" in table.schema.names
-    manifest = json.loads((tamis.folder / "one/manifest.json").read_text())
+    manifest = json.loads((tamis_process.folder / "one/manifest.json").read_text())
     assert manifest["selected"] == 100
     assert manifest["data"]["rows"] == 2000
 
@@ -101,11 +101,11 @@ def test_scores_are_not_computed_again(tamis, sample, store):
     assert plan["judges"] == []
 
 
-def test_standard_input_and_several_files(tamis, sample):
+def test_standard_input_and_several_files(tamis_process, sample):
     rows = lines(sample)
-    (tamis.folder / "a.jsonl").write_bytes(b"\n".join(rows[:50]))
-    (tamis.folder / "b.json").write_text(json.dumps([json.loads(r) for r in rows[50:80]]))
-    tamis(
+    (tamis_process.folder / "a.jsonl").write_bytes(b"\n".join(rows[:50]))
+    (tamis_process.folder / "b.json").write_text(json.dumps([json.loads(r) for r in rows[50:80]]))
+    tamis_process(
         "select",
         "-",
         "--method",
@@ -116,8 +116,8 @@ def test_standard_input_and_several_files(tamis, sample):
         "piped",
         stdin=b"\n".join(rows[:50]),
     )
-    assert len(lines(tamis.folder / "piped/subset.jsonl")) == 5
-    found = json.loads(tamis("inspect", "a.jsonl", "b.json", "--json"))
+    assert len(lines(tamis_process.folder / "piped/subset.jsonl")) == 5
+    found = json.loads(tamis_process("inspect", "a.jsonl", "b.json", "--json"))
     assert [s["rows"] for s in found["sources"]] == [50, 30]
     assert found["lengths"] and found["scripts"] and found["problems"]
 
@@ -267,9 +267,9 @@ def test_export_for_every_trainer(tamis, sample):
         assert out["rows"] == 2000 and all((tamis.folder / f).exists() for f in out["files"])
 
 
-def test_the_demo_runs(tamis):
-    shown = tamis("demo")
-    assert "selected" in shown and (tamis.folder / "tamis-demo/subset.jsonl").exists()
+def test_the_demo_runs(tamis_process):
+    shown = tamis_process("demo")
+    assert "selected" in shown and (tamis_process.folder / "tamis-demo/subset.jsonl").exists()
 
 
 VOWELS = '''"""Vowels in the answer, an example of a scorer in one file.
@@ -292,13 +292,15 @@ def vowels(batch: Batch, *, letters: str = "aeiou") -> Column:
 '''
 
 
-def test_a_newcomer_adds_a_scorer_in_one_file(tamis, sample):
-    package = tamis.folder / "src"
+def test_a_newcomer_adds_a_scorer_in_one_file(tamis_process, sample):
+    package = tamis_process.folder / "src"
     shutil.copytree(ROOT / "src/tamis", package / "tamis")
     (package / "tamis/scorers/vowels.py").write_text(VOWELS)
-    assert "vowels" in {m["name"] for m in json.loads(tamis("methods", "--json", path=package))}
-    assert "vowels" in tamis("score", "--help", path=package)
-    table = tamis("score", sample, "--method", "vowels", "--letters", "ae", path=package)
+    assert "vowels" in {
+        m["name"] for m in json.loads(tamis_process("methods", "--json", path=package))
+    }
+    assert "vowels" in tamis_process("score", "--help", path=package)
+    table = tamis_process("score", sample, "--method", "vowels", "--letters", "ae", path=package)
     assert "vowels" in table
     code = "from tamis.testing import checks\nfor c in checks('vowels'): c(); print(c)"
     done = subprocess.run(

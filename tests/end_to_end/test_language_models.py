@@ -17,10 +17,10 @@ def few(sample, tmp_path):
     return path
 
 
-def test_scores_of_several_methods_in_one_go(tamis, few):
+def test_scores_of_several_methods_in_one_go(tamis_process, few):
     wanted = "ifd,perplexity(template=alpaca),s_ifd(of=loss_difference(template=alpaca))"
-    tamis("score", few, "--method", wanted, *MODEL, "--out", "scores.parquet")
-    table = pq.read_table(tamis.folder / "scores.parquet")
+    tamis_process("score", few, "--method", wanted, *MODEL, "--out", "scores.parquet")
+    table = pq.read_table(tamis_process.folder / "scores.parquet")
     ratios = table["ifd"].drop_null().to_pylist()
     assert len(ratios) == 24 and 0.5 < sum(ratios) / 24 < 1.1
 
@@ -49,9 +49,9 @@ def test_rows_like_those_of_a_target_set(tamis, few):
         assert len((tamis.folder / method / "subset.jsonl").read_bytes().splitlines()) == 4
 
 
-def test_a_model_that_cannot_be_reached_is_one_message(tamis, few, monkeypatch):
+def test_a_model_that_cannot_be_reached_is_one_message(tamis_process, few, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_HOME", str(tamis.folder / "empty"))
-    message = tamis("score", few, "--method", "ifd", code=2)
+    monkeypatch.setenv("HF_HOME", str(tamis_process.folder / "empty"))
+    message = tamis_process("score", few, "--method", "ifd", code=2)
     assert "openai-community/gpt2" in message and "--model FOLDER" in message
     assert "--model reference" in message and message.count("\n") == 1

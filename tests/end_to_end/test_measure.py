@@ -1,17 +1,14 @@
 """`tamis measure` as a person uses it: real processes, real run folders, exit codes, messages."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import tamis as package
-
-SOURCE = Path(__file__).parents[2] / "src"
+from conftest import command_here
 
 
 @pytest.fixture(scope="module")
@@ -21,18 +18,11 @@ def store(tmp_path_factory):
 
 @pytest.fixture
 def tamis(tmp_path, store):
-    """Runs `tamis ARGS` in an empty folder."""
+    """Runs `tamis ARGS` in an empty folder; every command is told of the store."""
 
     def run(*args, code=0, stdin=None):
-        done = subprocess.run(
-            [sys.executable, "-m", "tamis", *map(str, args), "--store", store],
-            cwd=tmp_path,
-            capture_output=True,
-            input=stdin,
-            env={**os.environ, "PYTHONPATH": str(SOURCE), "COLUMNS": "200"},
-        )
-        out, err = done.stdout.decode(), done.stderr.decode()
-        assert done.returncode == code, out + err
+        found, out, err = command_here(tmp_path, [*map(str, args), "--store", store], stdin)
+        assert found == code, out + err
         assert "Traceback" not in err
         run.err = err
         return out if code == 0 else err

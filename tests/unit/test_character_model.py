@@ -51,5 +51,7 @@ def test_a_distribution_sums_to_one():
 
 def test_texts_like_those_seen_cost_less():
     seen = ["请把这句话翻译成英文。".encode()] * 3
-    like, unlike = bits(["请把这段话翻译成英文。".encode(), b"Translate this sentence, please."], seen)
+    like, unlike = bits(
+        ["请把这段话翻译成英文。".encode(), b"Translate this sentence, please."], seen
+    )
     assert like < unlike / 2

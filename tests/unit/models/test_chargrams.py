@@ -86,7 +86,11 @@ def test_only_the_first_characters_are_read():
 
 def test_a_changed_text_stays_near_and_another_is_far():
     first, changed, other = CharGrams().embed(
-        ["请写一个关于春天的故事，不超过一百字", "请写一篇关于春天的故事，不要超过一百字", "计算圆的面积"]
+        [
+            "请写一个关于春天的故事，不超过一百字",
+            "请写一篇关于春天的故事，不要超过一百字",
+            "计算圆的面积",
+        ]
     )
     assert first @ changed > 0.8 > 0.4 > abs(first @ other)
 
@@ -124,9 +128,17 @@ def test_other_rows_are_character_n_grams():
     between = [part for text in texts for part in (text, "Write a poem.", "")]
     rows = ByScript().embed(between)
     np.testing.assert_array_equal(rows[::3], CharGrams().embed(texts))
-    np.testing.assert_array_equal(rows[1::3], StaticEmbedder().embed(["Write a poem."] * len(texts)))
+    np.testing.assert_array_equal(
+        rows[1::3], StaticEmbedder().embed(["Write a poem."] * len(texts))
+    )
     assert not rows[2::3].any()
-    assert _beyond_latin(["", "a", "а", "a 好", "abcd 好"]).tolist() == [False, False, True, True, False]
+    assert _beyond_latin(["", "a", "а", "a 好", "abcd 好"]).tolist() == [
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_a_text_in_which_the_table_knows_nothing_has_a_vector():
