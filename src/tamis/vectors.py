@@ -18,15 +18,17 @@ class Table:
     """The vectors of some rows of a pool as float32, shape (rows, dimensions).
 
     `table[which]` hands out a slice or an array of rows, not to be written to. They are in memory
-    up to `WHOLE` bytes, and above that come from where the column lies, so that a memory-mapped
+    up to `whole` bytes, and above that come from where the column lies, so that a memory-mapped
     float16 file is never in memory whole.
     """
 
-    def __init__(self, pool: Pool, name: str, rows: Ints, *, directions: bool = False) -> None:
+    def __init__(
+        self, pool: Pool, name: str, rows: Ints, *, directions: bool = False, whole: int = WHOLE
+    ) -> None:
         self._stored, self._rows = pool.stored_vectors(name), rows
         self._directions = directions
         self._kept: Vectors | None = None
-        if 4 * len(rows) * self.dimensions <= WHOLE:
+        if 4 * len(rows) * self.dimensions <= whole:
             self._kept = self[:]
 
     def __len__(self) -> int:

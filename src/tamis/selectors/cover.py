@@ -46,15 +46,17 @@ import numpy as np
 
 from tamis.budget import Budget
 from tamis.errors import UserError
-from tamis.kmeans import Clusters, automatic, k_means
+from tamis.kmeans import Clusters, Rows, automatic, k_means
 from tamis.selectors._greedy import TIE, first_best
 from tamis.selectors._rows import Picks, drawn, shares, told, usable
 from tamis.selectors._threads import one_thread
 from tamis.spec import selector
 from tamis.types import ColumnName, Floats, Ints, Mask, Pool, Selection, Vectors
-from tamis.vectors import unit
+from tamis.vectors import Table
 
 PROXIES = 256
+WHOLE = 1 << 28
+"""Bytes of vectors of which a second copy is kept; blocks are few and read a few times each."""
 _NOTHING = 1e-5  # a sum of float32 rounding errors, not a gain
 
 Block = Generator[tuple[float, int, float], bool | None, None]
@@ -84,7 +86,7 @@ def cover(
     if strength < 0:
         raise UserError(f"strength {strength} would prefer bad rows: set 0 or more")
     rows, dropped = usable(pool, scores=[quality], vectors=[of])
-    vectors = unit(pool.vectors(of)[rows])
+    vectors = Table(pool, of, rows, directions=True, whole=WHOLE)
     weight = np.ones(len(rows))
     if quality:
         weight = shares(pool.scores(quality)[rows]) ** strength
@@ -119,7 +121,7 @@ def merge(sources: list[Block]) -> Block:
             heapq.heappop(heap)
 
 
-def blocks(vectors: Vectors, weight: Floats, found: Clusters, seed: int) -> list[Block]:
+def blocks(vectors: Rows, weight: Floats, found: Clusters, seed: int) -> list[Block]:
     """The picks of each block, in its own order."""
     grouped = np.argsort(found.labels, kind="stable")
     parts = np.split(grouped, np.cumsum(found.sizes)[:-1]) if len(grouped) else []
@@ -130,7 +132,7 @@ def blocks(vectors: Vectors, weight: Floats, found: Clusters, seed: int) -> list
 
 
 def block_picks(
-    members: Ints, vectors: Vectors, weight: Floats, generator: np.random.Generator
+    members: Ints, vectors: Rows, weight: Floats, generator: np.random.Generator
 ) -> Block:
     """Greedy picks of one block, planned a few at a time so that no block stays in memory.
 
