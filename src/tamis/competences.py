@@ -119,10 +119,15 @@ def of_language_model(
     if len(texts) < limits.rows:
         return found
     texts.sort(key=lambda row: not (row.question and row.answer))  # whole exchanges first
+    first = np.array([lm.start], np.int64) if lm.start is not None else lm.encode(["\n"])[0]
+    room = lm.context - len(first)
+    texts = [row for row in texts if _tokens(lm, row) <= room]  # most have a byte a token, or more
+    if len(texts) < limits.rows:
+        return found
     judged = texts[: limits.most]
     asked, answered = (lm.encode([_opened(r) for r in judged]), lm.encode([r[1] for r in judged]))
-    first = np.array([lm.start], np.int64) if lm.start is not None else lm.encode(["\n"])[0]
-    other = _others(judged)
+    longest = max(map(len, asked))
+    other = {i: j for i, j in _others(judged).items() if longest + len(answered[i]) <= room}
     passages = [_passage(first, asked[i], answered[i], whole=True) for i in range(len(judged))]
     passages += [_passage(first, asked[j], answered[i]) for i, j in other.items()]
     losses = [reading.tokens["loss"] for reading in lm.read(passages)]
@@ -142,6 +147,10 @@ def of_language_model(
         kept=_kept(lm, judged, asked, answered),
     )
     return replace(found, faults=tuple(_faults(found, limits)))
+
+
+def _tokens(lm: Likelihood, row: Exchange) -> int:
+    return sum(map(len, lm.encode([_opened(row), row.answer])))
 
 
 def of_embedder(

@@ -51,6 +51,7 @@ class Knows:
     def read(self, passages):
         found = []
         for passage in passages:
+            assert len(passage.ids) <= self.context
             question, _, answer = self.decode(passage.ids).partition("\n")
             loss = self.own if self.pairs.get(question, "?") == answer else self.other
             scored = sum(stop - start for start, stop in passage.spans)
@@ -124,6 +125,14 @@ def test_long_texts_are_cut_between_characters():
     rows = [Exchange("问" * 5000 + str(n), f"{n}答" * 50_000) for n in range(40)]
     found = of_language_model(Knows(pairs={}, context=100), rows, NOTHING)
     assert found.judged == 40 and found.kept == 1.0
+
+
+def test_an_answer_that_another_question_leaves_no_room_stays_with_its_own():
+    rows = [
+        Exchange(f"{n}?" * (1 + 20 * (n % 2)), f"{n}!" * (60 - 55 * (n % 2))) for n in range(80)
+    ]
+    found = of_language_model(Knows(pairs={}, context=200), rows, NOTHING)
+    assert found.judged == LIMITS.most and found.own is not None
 
 
 def test_an_embedder_that_guesses_fails():

@@ -15,10 +15,7 @@ if TYPE_CHECKING:
     from tamis.intervals import Interval
 
 Given = dict[str, Any]
-COLUMNS = (
-    *("model", "group", "rows", "read", "bits a byte", "by counting", "own", "95 %"),
-    *("n-grams", "translated", "verdict"),
-)
+COLUMNS = ("group", "read", "bits", "counted", "own", "95 %", "n-grams", "translated", "verdict")
 
 
 def competence(given: Given) -> None:
@@ -32,7 +29,7 @@ def competence(given: Given) -> None:
     if given["json"]:
         show.as_json([one.told() for one in found])
     else:
-        show.table("in a sample of the rows", COLUMNS, list(map(_row, found)), right=range(2, 10))
+        _table(found)
     said = faults(found)
     if said and strict:
         raise UserError("\n".join(said))
@@ -41,16 +38,24 @@ def competence(given: Given) -> None:
             show.say(text)
 
 
-def _row(one: Finding) -> Sequence[Any]:
+def _table(found: Sequence[Finding]) -> None:
+    """The findings by model, without the columns that have nothing to tell."""
     from tamis.run.competence import called
 
+    for model in dict.fromkeys(one.model for one in found):
+        rows = [_row(one) for one in found if one.model == model]
+        told = [at for at in range(len(COLUMNS)) if any(row[at] is not None for row in rows)]
+        names, kept = [COLUMNS[at] for at in told], [[row[at] for at in told] for row in rows]
+        show.table(f"{called(model)}, in a sample", names, kept, right=range(1, len(told) - 1))
+
+
+def _row(one: Finding) -> Sequence[Any]:
     own = (None, None) if one.own is None else _said(one.own)
     share = None if one.translations is None else f"{one.translations.value:.2f}"
     verdict = "fails" if one.faults else "passes" if one.judged else "too few rows"
-    about = (called(one.model), one.group, one.rows, one.judged)
     numbers = (one.bits, one.counted_bits, *own, one.counted_own)
     told = (f"{value:.2f}" if isinstance(value, float) else value for value in numbers)
-    return *about, *told, share, verdict
+    return one.group, one.judged, *told, share, verdict
 
 
 def _said(one: Interval) -> tuple[float, str]:

@@ -78,10 +78,11 @@ def test_a_run_that_a_server_stopped_goes_on_after_its_finished_shards(
         lm = Server(MODEL, url, tokenizer=Longer(), retries=0, concurrency=1)
         does.lasts = 30
         with pytest.raises(UserError, match="Rows of finished shards are kept"):
-            Run(store=tmp_path, model=lm).score(data, ["perplexity"])
+            Run(store=tmp_path, model=lm, competence="off").score(data, ["perplexity"])
         does.lasts = 10_000
         before = len(does.requests)
-        found = Run(store=tmp_path, model=lm).score(data, ["perplexity"]).columns["perplexity"]
+        run = Run(store=tmp_path, model=lm, competence="off")
+        found = run.score(data, ["perplexity"]).columns["perplexity"]
         again = len(does.requests) - before
     wanted = perplexity(Batch(data.table), LM)
     same(found, wanted)
