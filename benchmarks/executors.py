@@ -6,8 +6,8 @@ Alpaca rows, repeated with a number where there are not enough. Each way runs in
 its own with an empty store, reading the rows not counted: `first` has processes and models to
 start, `again` is the same column into another empty store, with all that is started. `ratio` is to
 one process with one thread, and `overhead` the seconds beyond that one's divided by the workers.
-`processor seconds` are of both times and of reading, by this process and its workers: a busy
-machine does not change them much.
+`processor seconds` are of both times and of reading, by this process and its workers (Ray's are
+not among them): a busy machine does not change them much. `ray` begins a cluster of its own.
 Columns are compared: they are the same in all ways (a model's to 1e-5, which threads change).
 """
 
@@ -42,6 +42,7 @@ def ways(workers: int) -> dict[str, tuple[str, int]]:
         "inline, 1 thread": ("inline", 1),
         f"inline, {workers} threads": ("inline", workers),
         f"processes:{workers}": (f"processes:{workers}", workers),
+        f"ray:{workers}": (f"ray:{workers}", workers),
     }
 
 
@@ -126,7 +127,7 @@ def compared(told: dict[str, dict[str, Any]], rows: int, workers: int) -> dict[s
         for when in ("first", "again"):
             found[f"rows/s {when}"] = rows / found[when]
             found[f"ratio {when}"] = one[when] / found[when]
-        if name.startswith("processes"):
+        if not name.startswith("inline"):
             found["overhead first"] = found["first"] - one["again"] / workers
             found["overhead again"] = found["again"] - one["again"] / workers
     return {"rows": rows, "ways": told}

@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -125,41 +125,56 @@ def peak() -> float:
 
 def ours(path: str, executor: str) -> Told:
     """The parts of a selection, one after the other into an empty store."""
-    from tamis.budget import Budget
-    from tamis.data.read import read
-    from tamis.recipes.clean_cover import clean_cover
     from tamis.run.session import Run
 
     parts: dict[str, Told] = {}
     with tempfile.TemporaryDirectory(dir=Path(path).parent) as folder:
-        with measuring(parts.setdefault("read", {})):
-            data = read(path, spool_dir=folder)
         run = Run(store=Path(folder) / "scores", executor=executor)
-        pool: Any = data
-        for name, columns in PARTS.items():
-            with measuring(parts.setdefault(name, {})):
-                pool = run.score(data, columns)
-        with measuring(parts.setdefault("select", {})):
-            chosen = clean_cover(run, data, Budget(fraction=0.01))
+        pool, chosen = through(
+            run, path, Path(folder), lambda name: measuring(parts.setdefault(name, {}))
+        )
         stored = {
             method.name: sum(f.stat().st_size for f in method.rglob("part-*"))
             for method in (Path(folder) / "scores").iterdir()
         }
-        ids = pool.ids[chosen.rows].tolist()
+        told = digest(pool, chosen)
         del run  # its workers end
     twins = int((pool.scores(TWIN) > 0).sum())
     workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
     return {
-        "rows": len(data),
+        "rows": len(pool),
         "parts": parts,
         "seconds": round(sum(part["seconds"] for part in parts.values()), 1),
         "gigabytes": max(part["gigabytes"] for part in parts.values()),
         "gigabytes_of_largest_worker": round(workers, 3),
         "stored_bytes": stored,
         "near_duplicates": twins,
-        "picks": len(ids),
-        "subset": hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16],
+        **told,
     }
+
+
+def through(
+    run: Any, path: str, spool: Path, around: Callable[[str], AbstractContextManager[None]]
+) -> tuple[Any, Any]:
+    """The pool and what is selected, part after part, each of them inside `around(part)`."""
+    from tamis.budget import Budget
+    from tamis.data.read import read
+    from tamis.recipes.clean_cover import clean_cover
+
+    with around("read"):
+        data = read(path, spool_dir=spool)
+    pool: Any = data
+    for name, columns in PARTS.items():
+        with around(name):
+            pool = run.score(data, columns)
+    with around("select"):
+        chosen = clean_cover(run, data, Budget(fraction=0.01))
+    return pool, chosen
+
+
+def digest(pool: Any, chosen: Any) -> Told:
+    ids = pool.ids[chosen.rows].tolist()
+    return {"picks": len(ids), "subset": hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16]}
 
 
 def naive(part: str, path: str) -> Told:

@@ -41,7 +41,7 @@ class Table:
     def __getitem__(self, which: slice | Ints) -> Vectors:
         if self._kept is not None:
             return self._kept[which]
-        found = self._stored[self._rows[which]].astype(np.float32)
+        found = self._stored[self._rows[which]].astype(np.float32, copy=False)  # it is one
         return unit(found) if self._directions else found
 
     def blocks(self) -> Iterator[tuple[slice, Vectors]]:

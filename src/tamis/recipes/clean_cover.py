@@ -18,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from tamis.budget import Budget
+from tamis.run.execute import scored
 from tamis.run.session import Run
 from tamis.spec import recipe
 from tamis.types import ColumnName, Dataset, Ints, Pool, Selection
@@ -51,8 +52,14 @@ def clean_cover(
     twin = f"near_duplicate(threshold={similarity})"
     pool = run.score(data, [*FAULTS.values(), twin, "embedding", quality])
     keep, dropped = clean(pool, twin)
+    limit = budget.of(len(keep))
+    there, lacking = scored(pool, ["embedding", quality])  # or the rows would be copied once more
+    dropped |= {
+        why: gone for why, rows in lacking.items() if len(gone := np.intersect1d(rows, keep))
+    }
+    keep = np.intersect1d(keep, there)
     cover = f"cover(of=embedding,quality={quality},strength={strength},seed={seed})"
-    picked = run.select(pool.take(keep), cover, budget)
+    picked = run.select(pool.take(keep), cover, limit)
     return replace(picked, dropped={**dropped, **picked.dropped})
 
 

@@ -64,6 +64,8 @@ def connect(address: str) -> None:
 
 def _ray() -> Any:
     """The library, which is loaded when it is first asked for something."""
+    # Ray writes of lost workers on our standard output; tamis tells of them itself
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     try:
         import ray
     except ImportError as error:

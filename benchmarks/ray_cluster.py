@@ -10,6 +10,8 @@ STORE = 80_000_000  # bytes of shared memory a node: no rows go through it
 
 @dataclass
 class Nodes:
+    """A cluster, and its second node, which may be lost."""
+
     cluster: Any
     second: Any
 
