@@ -12,7 +12,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.core
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,oracle,loaders,ann,fast,lang,lm,judge,train]'
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,oracle,loaders,ann,fast,lang,lm,judge,train,ray]'
 	touch $@
 
 demo: $(VENV)/.core

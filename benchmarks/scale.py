@@ -53,6 +53,9 @@ NAIVE_AT_MOST = {
 """Rows up to which a naive form is run; a square of similarities is 400 MB at 10,000 rows."""
 STEPS = 20  # of the naive greedy; a selection takes as many as it picks
 PLANNED = (10_000_000, 100_000_000)
+PASSES = {"file": 1, "rows": len(PARTS), "stored_columns": 1, "vectors": 3}
+"""Of a selection: the file is read once, rows by each part but the last, vectors by `finite`, by
+the assignment to the centres and by the greedy of each block."""
 Told = dict[str, Any]
 
 
@@ -137,7 +140,7 @@ def ours(path: str, executor: str) -> Told:
             method.name: sum(f.stat().st_size for f in method.rglob("part-*"))
             for method in (Path(folder) / "scores").iterdir()
         }
-        told = digest(pool, chosen)
+        told = digest(pool, chosen) | {"row_bytes": pool.data.table.nbytes}
         del run  # its workers end
     twins = int((pool.scores(TWIN) > 0).sum())
     workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
@@ -298,6 +301,12 @@ def planned(sizes: list[Told], rows: int) -> Told:
         "vectors_gigabytes_float32": round(rows * 256 * 4 / 1e9, 1),
         "minhash_gigabytes": round(rows * 168 / 1e9, 1),
         "parts_of_8192_rows": math.ceil(rows / 8192) * (len(LEXICAL) + len(FAULTS) + 1),
+        "passes": PASSES,
+        "network_gigabytes": {
+            "rows_to_each_machine": round(last["row_bytes"] * times / 1e9, 1),
+            "parts_to_the_store": round(stored * times / 1e9, 1),
+            "columns_to_the_first_machine": round(stored * times / 1e9, 1),
+        },
     }
 
 

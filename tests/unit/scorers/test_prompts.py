@@ -2,7 +2,7 @@ import pytest
 
 from tamis.errors import UserError
 from tamis.registry import find
-from tamis.scorers._prompts import cut, divided, known, prompts
+from tamis.scorers._prompts import cut, divided, known, prompts, translations
 
 
 def resolved(given):
@@ -12,14 +12,16 @@ def resolved(given):
 def test_every_prompt_of_the_package_is_whole():
     assert {"quality", "complexity", "select_it"} <= set(known())
     for name in known():
-        for text in prompts(name):
+        told = translations(name)
+        assert list(told) == ["en", "zh", "fr", "es", "de"]
+        for text in (text for some in told.values() for text in some):
             fixed = cut(text, 6).fixed
             assert "6" in "".join(fixed), f"{name} does not name its scale"
             assert "{" not in "".join(fixed)
 
 
-def test_select_it_has_five_different_wordings():
-    assert len(set(prompts("select_it"))) == 5
+def test_select_it_has_five_different_wordings_in_each_language():
+    assert [len(set(some)) for some in translations("select_it").values()] == [5] * 5
 
 
 def test_a_name_stays_a_name():
