@@ -27,68 +27,19 @@ DIM = 256  # as many as the table has
 DENSE, OTHERS = (1, 2), (3, 4)
 """Lengths of runs, by the character that they begin with."""
 
-_RANGES = np.array(  # code points at which a kind begins; up to the next one it holds
-    [
-        *((0x0, 0), (0x41, 1), (0x5B, 0), (0x61, 1), (0x7B, 0), (0xAA, 1), (0xAB, 0)),
-        *((0xB5, 1), (0xB6, 0), (0xBA, 1), (0xBB, 0), (0xC0, 1), (0x2B0, 0), (0x370, 2)),
-        *(
-            (0x1100, 3),
-            (0x1200, 2),
-            (0x1E00, 1),
-            (0x1F00, 2),
-            (0x2000, 0),
-            (0x2C00, 2),
-            (0x2C60, 1),
-        ),
-        *(
-            (0x2C80, 2),
-            (0x2E00, 0),
-            (0x2E80, 3),
-            (0x3000, 0),
-            (0x3005, 3),
-            (0x3008, 0),
-            (0x3021, 3),
-        ),
-        *(
-            (0x3200, 0),
-            (0x3400, 3),
-            (0x4DC0, 0),
-            (0x4E00, 3),
-            (0xA000, 2),
-            (0xA720, 1),
-            (0xA800, 2),
-        ),
-        *(
-            (0xA960, 3),
-            (0xA980, 2),
-            (0xAB30, 1),
-            (0xAB70, 2),
-            (0xAC00, 3),
-            (0xD800, 0),
-            (0xF900, 3),
-        ),
-        *(
-            (0xFB00, 1),
-            (0xFB07, 2),
-            (0xFE00, 0),
-            (0xFE70, 2),
-            (0xFF00, 0),
-            (0xFF21, 1),
-            (0xFF3B, 0),
-        ),
-        *(
-            (0xFF41, 1),
-            (0xFF5B, 0),
-            (0xFF66, 3),
-            (0xFFE0, 0),
-            (0x10000, 2),
-            (0x1B000, 3),
-            (0x1B300, 2),
-        ),
-        *((0x1D000, 0), (0x1DF00, 1), (0x1E000, 2), (0x1F000, 0), (0x20000, 3), (0xE0000, 0)),
-    ],
-    np.uint32,
-)
+# fmt: off
+_RANGES = np.array([  # code points at which a kind begins; up to the next one it holds
+    (0x0, 0), (0x41, 1), (0x5B, 0), (0x61, 1), (0x7B, 0), (0xAA, 1), (0xAB, 0), (0xB5, 1),
+    (0xB6, 0), (0xBA, 1), (0xBB, 0), (0xC0, 1), (0x2B0, 0), (0x370, 2), (0x1100, 3), (0x1200, 2),
+    (0x1E00, 1), (0x1F00, 2), (0x2000, 0), (0x2C00, 2), (0x2C60, 1), (0x2C80, 2), (0x2E00, 0),
+    (0x2E80, 3), (0x3000, 0), (0x3005, 3), (0x3008, 0), (0x3021, 3), (0x3200, 0), (0x3400, 3),
+    (0x4DC0, 0), (0x4E00, 3), (0xA000, 2), (0xA720, 1), (0xA800, 2), (0xA960, 3), (0xA980, 2),
+    (0xAB30, 1), (0xAB70, 2), (0xAC00, 3), (0xD800, 0), (0xF900, 3), (0xFB00, 1), (0xFB07, 2),
+    (0xFE00, 0), (0xFE70, 2), (0xFF00, 0), (0xFF21, 1), (0xFF3B, 0), (0xFF41, 1), (0xFF5B, 0),
+    (0xFF66, 3), (0xFFE0, 0), (0x10000, 2), (0x1B000, 3), (0x1B300, 2), (0x1D000, 0),
+    (0x1DF00, 1), (0x1E000, 2), (0x1F000, 0), (0x20000, 3), (0xE0000, 0),
+], np.uint32)
+# fmt: on
 _NO_LETTER, _LATIN, _OTHER, _DENSE = range(4)
 _WEIGHTS = np.array([0, -1, 1, 3])
 """What a character counts for other scripts than Latin: one of Han is as much as three letters."""

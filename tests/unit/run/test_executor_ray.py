@@ -5,9 +5,9 @@ import signal
 
 import numpy as np
 import pytest
+from ray_cluster import two_nodes
 from test_executor_processes import METHODS, same
 
-from ray_cluster import two_nodes
 from tamis.errors import UserError
 from tamis.run import execute
 from tamis.run.executors import parse, rows
