@@ -7,20 +7,20 @@ BIN := $(VENV)/bin
 # Each target does all the set-up it needs on a fresh machine.
 $(VENV)/.core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e .
+	$(BIN)/pip install -q --no-compile --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev,oracle,loaders,ann,fast,lang,lm,judge,train,ray]'
+	$(BIN)/pip install -q --no-compile --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/pip install -q --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev,oracle,loaders,ann,fast,lang,lm,judge,train,ray]'
 	touch $@
 
 demo: $(VENV)/.core
 	$(BIN)/tamis demo
 
-# Slow tests stand together: a worker that has none left takes some of the other's.
+# A worker more than cores: some tests wait. Slow ones stand together: who has none left takes others'.
 test: $(VENV)/.dev lint
-	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -56,7 +56,7 @@ def shingle_sets(texts: list[str]) -> list[set[bytes]]:
 
 @pytest.fixture(scope="module")
 def template_rows() -> list[str]:
-    return read("gpteacher/toolformer-dedupe-only-dataset.json", 1500)
+    return read("gpteacher/toolformer-dedupe-only-dataset.json", 1000)
 
 
 def test_the_estimate_is_as_close_to_exact_as_datasketch(template_rows: list[str]) -> None:

@@ -1,5 +1,6 @@
 """k-means against scikit-learn on vectors of real text."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,17 @@ import pytest
 from tamis.kmeans import automatic, k_means
 
 cluster = pytest.importorskip("sklearn.cluster")
+ROWS = 4000
 
 
+@cache
 def real_vectors():
     """Paragraphs and definitions of this repository as hashed words, projected and normalised."""
     root = Path(__file__).parents[2]
     files = sorted([*root.glob("src/**/*.py"), *root.glob("tests/**/*.py"), *root.glob("*.md")])
     text = "\n\n".join(path.read_text(encoding="utf-8") for path in files)
     parts = [part.split() for part in text.split("\n\n") if len(part.split()) > 5]
+    parts = [parts[at] for at in np.random.default_rng(0).permutation(len(parts))[:ROWS]]
     vocabulary = {word: n for n, word in enumerate(sorted({w for part in parts for w in part}))}
     counts = np.zeros((len(parts), len(vocabulary)), np.float32)
     for row, part in enumerate(parts):

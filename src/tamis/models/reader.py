@@ -91,7 +91,7 @@ class Reader:
         for row, prompt in enumerate(prompts):
             ids[row, longest - len(prompt) :], mask[row, longest - len(prompt) :] = prompt, 1
         # what the model's own settings say of sampling and penalties does not count here
-        plain = GenerationConfig(  # type: ignore[no-untyped-call]
+        plain = GenerationConfig(
             do_sample=False,
             num_beams=1,
             max_new_tokens=tokens,
