@@ -6,6 +6,8 @@ import io
 import os
 import subprocess
 import sys
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,15 @@ import pytest
 from tamis.testing import dataset
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Spreads the slow modules among the others: each worker begins with an equal part of all."""
+    modules = [list(tests) for _, tests in groupby(items, key=lambda item: item.path)]
+    slow = [tests for tests in modules if "end_to_end" in tests[0].path.parts]
+    quick = [tests for tests in modules if "end_to_end" not in tests[0].path.parts]
+    places = [(at / len(part), tests) for part in (slow, quick) for at, tests in enumerate(part)]
+    items[:] = [test for _, tests in sorted(places, key=itemgetter(0)) for test in tests]
 
 
 def pytest_collection_finish() -> None:

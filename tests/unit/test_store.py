@@ -108,12 +108,13 @@ def slow(batch: Batch, *, log: str) -> Column:
 
 def score_slowly(store, code, log, start=None):
     """Scores 40 rows in 10 shards and writes the id of each row that it computes to `log`."""
-    execute.SHARD = 4
     if start:
         start.wait()
     data = dataset().take(np.arange(40))
     run = Run(store=store, allow_code=True)
-    return run.score(data, [f"{code}:slow(log={log})"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execute, "SHARD", 4)
+        return run.score(data, [f"{code}:slow(log={log})"])
 
 
 @pytest.fixture
