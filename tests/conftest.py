@@ -20,10 +20,14 @@ ROOT = Path(__file__).parents[1]
 def pytest_collection_modifyitems(items) -> None:
     """Spreads the slow modules among the others: each worker begins with an equal part of all."""
     modules = [list(tests) for _, tests in groupby(items, key=lambda item: item.path)]
-    slow = [tests for tests in modules if "end_to_end" in tests[0].path.parts]
-    quick = [tests for tests in modules if "end_to_end" not in tests[0].path.parts]
+    slow = [tests for tests in modules if _is_slow(tests[0].path)]
+    quick = [tests for tests in modules if not _is_slow(tests[0].path)]
     places = [(at / len(part), tests) for part in (slow, quick) for at, tests in enumerate(part)]
     items[:] = [test for _, tests in sorted(places, key=itemgetter(0)) for test in tests]
+
+
+def _is_slow(path) -> bool:
+    return "end_to_end" in path.parts or path.stem in ("test_executor_ray", "test_teach")
 
 
 def pytest_collection_finish() -> None:
