@@ -18,7 +18,7 @@ $(VENV)/.dev: $(VENV)/.core
 demo: $(VENV)/.core
 	$(BIN)/tamis demo
 
-# Many tests start Python: what it compiles is kept. A worker more than cores: some tests wait. Slow ones stand together: who has none left takes others'.
+# Many tests start Python: what it compiles is kept. A worker more than cores, as some tests wait; who has none left takes others'.
 test: $(VENV)/.dev lint
 	PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist worksteal
 

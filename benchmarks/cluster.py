@@ -34,9 +34,8 @@ from typing import Any
 
 from executors import hardware
 from ray_cluster import two_nodes
-from scale import PARTS, digest, measuring, through
+from scale import digest, measuring, through
 
-PHASES = ("read", *PARTS, "select")
 WAYS = ("inline", "ray", "workers killed", "driver killed")
 Told = dict[str, Any]
 
@@ -48,6 +47,9 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--drive", nargs=3, metavar=("POOL", "STORE", "EXECUTOR"))
     given = parser.parse_args()
+    before = given.ways[: given.ways.index("ray")] if "ray" in given.ways else given.ways
+    if any(way.endswith("killed") for way in before):
+        parser.error("somebody is killed at half of the time that `ray` took: name it before")
     if given.drive:
         drive(*given.drive)
         return

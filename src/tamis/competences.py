@@ -121,11 +121,12 @@ def of_language_model(
     texts.sort(key=lambda row: not (row.question and row.answer))  # whole exchanges first
     first = np.array([lm.start], np.int64) if lm.start is not None else lm.encode(["\n"])[0]
     room = lm.context - len(first)
-    texts = [row for row in texts if _tokens(lm, row) <= room]  # most have a byte a token, or more
-    if len(texts) < limits.rows:
+    sides = (lm.encode([_opened(r) for r in texts]), lm.encode([r.answer for r in texts]))
+    fitting = [one for one in zip(texts, *sides, strict=True) if len(one[1]) + len(one[2]) <= room]
+    if len(fitting) < limits.rows:  # most tokens have a byte, or more, so few rows are left out
         return found
-    judged = texts[: limits.most]
-    asked, answered = (lm.encode([_opened(r) for r in judged]), lm.encode([r[1] for r in judged]))
+    texts = [row for row, _, _ in fitting]
+    judged, asked, answered = zip(*fitting[: limits.most], strict=True)
     longest = max(map(len, asked))
     other = {i: j for i, j in _others(judged).items() if longest + len(answered[i]) <= room}
     passages = [_passage(first, asked[i], answered[i], whole=True) for i in range(len(judged))]
@@ -147,10 +148,6 @@ def of_language_model(
         kept=_kept(lm, judged, asked, answered),
     )
     return replace(found, faults=tuple(_faults(found, limits)))
-
-
-def _tokens(lm: Likelihood, row: Exchange) -> int:
-    return sum(map(len, lm.encode([_opened(row), row.answer])))
 
 
 def of_embedder(

@@ -101,6 +101,21 @@ def workers(folder):
     return {int(pid) for pid, _ in computed(folder)}
 
 
+def killed_amid(folder, *args):
+    """The ids that a run kept which is killed with two at work, and how many rows it computed."""
+    (folder / "most").write_text("16")
+    run = started(folder, *args)
+    until(lambda: len(committed(folder)) == 16, "the first parts")
+    pids = workers(folder)
+    assert len(pids) == 2 and run.pid not in pids
+    run.kill()
+    run.communicate()
+    until(lambda: not any(runs(pid) for pid in workers(folder)), "the end of the workers")
+    kept, before = committed(folder), len(computed(folder))
+    assert len(kept) == 16
+    return kept, before
+
+
 def finished(process):
     out, err = process.communicate()
     assert process.returncode == 0, err
@@ -110,16 +125,7 @@ def finished(process):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_killed_with_its_workers_at_work_a_run_loses_nothing_and_leaves_nobody(few):
-    (few / "most").write_text("16")
-    run = started(few)
-    until(lambda: len(committed(few)) == 16, "the first parts")
-    pids = workers(few)
-    assert len(pids) == 2 and run.pid not in pids
-    run.kill()
-    run.communicate()
-    until(lambda: not any(runs(pid) for pid in workers(few)), "the end of the workers")
-    kept, before = committed(few), len(computed(few))
-    assert len(kept) == 16
+    kept, before = killed_amid(few)
     (few / "most").write_text("100")
     finished(started(few))
     again = [name for _, name in computed(few)[before:]]

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from ray_cluster import two_nodes
-from test_processes import SLOW, committed, computed, few, finished, runs, started, until, workers
+from test_processes import SLOW, committed, computed, few, finished, killed_amid, started, until
 
 pytest.importorskip("ray")
 __all__ = ["few"]
@@ -20,15 +20,7 @@ def cluster():
 
 def test_a_killed_driver_leaves_nobody_and_the_next_goes_on(cluster, few):
     (few / "mine.py").write_text(f"import os\nos.chdir({str(few)!r})\n{SLOW}")
-    (few / "most").write_text("16")
-    run = started(few, "--executor", cluster)
-    until(lambda: len(committed(few)) == 16, "the first parts")
-    assert len(workers(few)) == 2 and run.pid not in workers(few)
-    run.kill()
-    run.communicate()
-    until(lambda: not any(runs(pid) for pid in workers(few)), "the end of the workers")
-    kept, before = committed(few), len(computed(few))
-    assert len(kept) == 16
+    kept, before = killed_amid(few, "--executor", cluster)
     (few / "most").write_text("20")
     run = started(few, "--json", "--executor", cluster)
     until(lambda: len(computed(few)) > before, "the work of the next run")

@@ -18,7 +18,7 @@ STATE = "trainer_state.json"
 """The last file of a checkpoint: one without it was cut off."""
 
 
-class Watch(TrainerCallback, ExportableState):  # type: ignore[misc]
+class Watch(TrainerCallback, ExportableState):  # type: ignore[misc]  # the library calls nothing else
     """Tells how far a training is, has it saved every so many seconds, and keeps models.
 
     Args:

@@ -269,8 +269,8 @@ def test_a_list_of_texts(tmp_path):
     assert data.table["raw"].to_pylist() == [b'"one, two"', b'"three"']
 
 
-def test_a_line_of_ten_megabytes_and_a_record_that_spans_many_blocks(tmp_path):
-    big = {"instruction": "q", "output": 'x{"],' * 2_000_000}
+def test_a_line_of_fifty_megabytes_and_a_record_that_spans_many_blocks(tmp_path):
+    big = {"instruction": "q", "output": 'x{"],' * 10_000_000}
     row = json.dumps(big).encode()
     for name, content in {
         "a.jsonl": row + b"\n" + lines(ROWS),
@@ -280,7 +280,7 @@ def test_a_line_of_ten_megabytes_and_a_record_that_spans_many_blocks(tmp_path):
         assert data.table["messages"][0].as_py()[1]["content"] == big["output"]
         assert data.sources[0].rejected == 0
     header = b"instruction,output\n"
-    data = read(put(tmp_path / "a.csv", header + b'q,"' + b"x,\n" * 3_500_000 + b'"\nq,a\n'))
+    data = read(put(tmp_path / "a.csv", header + b'q,"' + b"x,\n" * 17_000_000 + b'"\nq,a\n'))
     assert len(data) == 2 and data.sources[0].rejected == 0
 
 

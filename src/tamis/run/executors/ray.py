@@ -47,6 +47,8 @@ def on_ray(run: Run, asked: Asked) -> Spread:
 
 def connect(address: str) -> None:
     """Joins the cluster at an address, or what RAY_ADDRESS names, or begins one on this machine."""
+    # Ray writes of lost workers on our standard output; tamis tells of them itself. Read on import
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     ray = _ray()
     if ray.is_initialized():
         return
@@ -64,8 +66,6 @@ def connect(address: str) -> None:
 
 def _ray() -> Any:
     """The library, which is loaded when it is first asked for something."""
-    # Ray writes of lost workers on our standard output; tamis tells of them itself
-    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     try:
         import ray
     except ImportError as error:
